@@ -1,0 +1,77 @@
+"""netgraph: trained neural networks as exact weighted graphs.
+
+    import netgraph as ng
+
+    net = ng.trace(model, (1, 28, 28))
+    ng.write_graph(net.graph(), "out/")
+
+Importing this package imports neither torch nor pandas: each public name is fetched when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "trace": "netgraph.network.network",
+    "Network": "netgraph.network.network",
+    "load_network": "netgraph.network.load",
+    "Graph": "netgraph.graph.graph",
+    "Layer": "netgraph.graph.graph",
+    "Block": "netgraph.graph.graph",
+    "write_graph": "netgraph.graph.formats",
+    "read_graph": "netgraph.graph.formats",
+    "modules": "netgraph.analysis.modules",
+    "modularity": "netgraph.analysis.modules",
+    "ncut": "netgraph.analysis.modules",
+    "centrality": "netgraph.analysis.centrality",
+    "paths": "netgraph.analysis.paths",
+    "circuit": "netgraph.analysis.circuits",
+    "faithfulness": "netgraph.analysis.circuits",
+    "Circuit": "netgraph.analysis.circuits",
+    "Evidence": "netgraph.analysis.circuits",
+    "render": "netgraph.render.page",
+    "View": "netgraph.render.page",
+    "NetgraphError": "netgraph.errors",
+}
+__all__ = ["__version__", *sorted(_HOME)]
+
+if TYPE_CHECKING:
+    from netgraph.analysis.centrality import centrality as centrality
+    from netgraph.analysis.circuits import Circuit as Circuit
+    from netgraph.analysis.circuits import Evidence as Evidence
+    from netgraph.analysis.circuits import circuit as circuit
+    from netgraph.analysis.circuits import faithfulness as faithfulness
+    from netgraph.analysis.modules import modularity as modularity
+    from netgraph.analysis.modules import modules as modules
+    from netgraph.analysis.modules import ncut as ncut
+    from netgraph.analysis.paths import paths as paths
+    from netgraph.errors import NetgraphError as NetgraphError
+    from netgraph.graph.formats import read_graph as read_graph
+    from netgraph.graph.formats import write_graph as write_graph
+    from netgraph.graph.graph import Block as Block
+    from netgraph.graph.graph import Graph as Graph
+    from netgraph.graph.graph import Layer as Layer
+    from netgraph.network.load import load_network as load_network
+    from netgraph.network.network import Network as Network
+    from netgraph.network.network import trace as trace
+    from netgraph.render.page import View as View
+    from netgraph.render.page import render as render
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in {"Graph.draw", "InteractiveGraph", "get_sugiyama_layout"}:
+        raise ImportError(
+            f"netgraph has no {name!r}: this is netgraph-nn (neural networks as graphs); the plotting library of the "
+            "same import name cannot be installed beside it"
+        )
+    raise AttributeError(f"module 'netgraph' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
