@@ -27,9 +27,14 @@ def fail(text, status=1):
     sys.exit(status)
 
 
+def tool(name):
+    """A command that the environment brings: "pytest", "ruff", "netgraph" …"""
+    return PYTHON.parent / (name + (".exe" if os.name == "nt" else ""))
+
+
 def use_new_enough_python(script):
     """Go on under a Python >= 3.10: this one, or the newest on the path that answers."""
-    if sys.version_info >= (3, 10):
+    if sys.version_info >= (3, 10):  # noqa: UP036 (older ones get as far as this line)
         return
     for name in NEWEST_FIRST:
         found = shutil.which(name)
@@ -40,14 +45,14 @@ def use_new_enough_python(script):
 
 def fingerprint():
     """Changes whenever the environment has to be installed anew."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(str(ROOT).encode())
     for name in ("pyproject.toml", "scripts/constraints.txt"):
         digest.update((ROOT / name).read_bytes())
     return digest.hexdigest()
 
 
 def set_up(extras=()):
-    """The environment's python, with the package (editable) and the given extras installed."""
+    """Make .venv hold the package (editable) and the given extras; at no cost where it already does."""
     wanted = {"fingerprint": fingerprint(), "python": sys.version.split()[0], "extras": sorted(extras)}
     had = _read_stamp()
     if had and had["python"] != wanted["python"]:
@@ -56,18 +61,17 @@ def set_up(extras=()):
         had = None
     if had and had["fingerprint"] == wanted["fingerprint"] and set(wanted["extras"]) <= set(had["extras"]):
         say("environment .venv is current")
-        return PYTHON
+        return
     pip = _pip(had)
     wanted["extras"] = sorted({*wanted["extras"], *(had["extras"] if had else [])})
-    target = f"{ROOT}[{','.join(wanted['extras'])}]" if wanted["extras"] else str(ROOT)
-    say(f"installing the package{' and its extras ' + ', '.join(wanted['extras']) if wanted['extras'] else ''} into .venv")
+    names = "[" + ",".join(wanted["extras"]) + "]" if wanted["extras"] else ""
+    say(f"installing netgraph-nn{names} into .venv (torch is large: the first time takes minutes)")
     STAMP.unlink(missing_ok=True)
     command = [*pip, "install", "--quiet", "--disable-pip-version-check"]
-    command += ["-c", str(ROOT / "scripts" / "constraints.txt"), "-e", target]
+    command += ["-c", str(ROOT / "scripts" / "constraints.txt"), "-e", f"{ROOT}{names}"]
     if subprocess.call(command, cwd=ROOT, stdout=sys.stderr) != 0:
         fail("pip could not install the dependencies (its own message stands above)")
     STAMP.write_text(json.dumps(wanted))
-    return PYTHON
 
 
 def _read_stamp():
@@ -90,15 +94,16 @@ def _pip(had):
             fail("this Python cannot make a virtual environment; install its venv module (Debian: python3-venv)")
     if subprocess.call([str(PYTHON), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0:
         return [str(PYTHON), "-m", "pip"]
-    if subprocess.call([sys.executable, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0:  # Debian without python3-venv
+    if subprocess.call([sys.executable, "-c", "import pip"], stderr=subprocess.DEVNULL) == 0:
+        # Debian's python3 has no ensurepip unless python3-venv is there; its own pip can install from outside
         return [sys.executable, "-m", "pip", "--python", str(PYTHON)]
     return fail("pip is missing; install it for " + sys.executable)
 
 
-def run(command, **environment):
-    """Run it from the repository's root; the exit status, 130 after Ctrl-C."""
+def run(command, cwd=None):
+    """Run it (where the user stands, unless told otherwise); the exit status, 130 after Ctrl-C."""
     try:
-        return subprocess.call([str(part) for part in command], cwd=ROOT, env={**os.environ, **environment})
+        return subprocess.call([str(part) for part in command], cwd=cwd)
     except KeyboardInterrupt:
         say("interrupted")
         return 130
