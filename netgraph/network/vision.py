@@ -18,7 +18,8 @@ def load_torchvision() -> ModuleType:
     """torchvision, also where its wheel was built for another torch than the one that is installed.
 
     Such a wheel says ``operator torchvision::nms does not exist`` when it is imported. The two operators are declared
-    (without a kernel: only detection models use them) and the import is tried again: models, transforms and data sets work.
+    (without a kernel: only detection models use them) and the import is tried again: models, transforms and data sets
+    work.
 
     >>> load_torchvision().__name__
     'torchvision'

@@ -1,0 +1,5 @@
+"""``python -m netgraph`` is the same as ``netgraph``."""
+
+from netgraph.cli import main
+
+main()

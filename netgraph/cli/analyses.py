@@ -1,0 +1,154 @@
+"""Questions to a graph: modules, centrality, paths, circuit."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+import netgraph as ng
+from netgraph.cli import options as opt
+from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
+from netgraph.cli.source import How, as_tensor, open_graph, open_network, output_vertex, parse_target, read_inputs
+
+
+def modules(
+    file: opt.Source,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
+    method: Annotated[str, typer.Option("--method", help="layered or leiden.")] = "layered",
+    weight: opt.Weight = "weight",
+    seed: opt.Seed = 0,
+    out: opt.OptionalOut = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Divide the vertices into modules, groups with more weight inside than chance explains.
+
+    JSON has the label of every vertex. With --out the graph is written with a column `module`.
+    """
+    with working("finding modules"):
+        graph = open_graph(file, How(model, input_shape, activation, granularity))
+        found = ng.modules(graph, method=method, weight=weight, seed=seed)
+    table = found.table.reset_index()
+    if json:
+        print_json(
+            {
+                "quality": found.quality,
+                "stability": found.stability,
+                "settings": dict(found.settings),
+                "modules": table.to_dict("records"),
+                "labels": found.labels.to_dict(),
+            }
+        )
+    else:
+        print_rows(list(table.columns), table.itertuples(index=False), as_json=False)
+        typer.echo(f"{len(found)} modules, quality {found.quality:.4f}, stability {found.stability:.2f}")
+    if out is not None:
+        ng.write_graph(graph.with_columns(module=found.labels), out)
+        complain(f"written: {out}")
+
+
+def centrality(
+    file: opt.Source,
+    measure: Annotated[
+        str, typer.Argument(metavar="MEASURE", show_default=False, help="strength, pagerank, katz, betweenness …")
+    ],
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
+    weight: opt.Weight = "weight",
+    within: Annotated[
+        str | None,
+        typer.Option("--within", help="`layer` ranks inside each layer (0 to 1): most measures mostly show depth."),
+    ] = None,
+    top: Annotated[int, typer.Option("--top", min=0, help="How many vertices are printed; 0 prints all.")] = 20,
+    out: opt.OptionalOut = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """List the most central vertices by one measure. With --out the graph is written with that column."""
+    with working(f"computing {measure}"):
+        graph = open_graph(file, How(model, input_shape, activation, granularity))
+        values = ng.centrality(graph, measure, weight=weight, within=within)
+    best = values.sort_values(ascending=False, kind="stable")
+    print_rows(("id", measure), (best if top == 0 else best.head(top)).items(), json)
+    if out is not None:
+        ng.write_graph(graph.with_columns(**{measure: values}), out)
+        complain(f"written: {out}")
+
+
+def paths(
+    file: opt.Source,
+    target: opt.Target = None,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "unit",
+    inputs: opt.Inputs = None,
+    row: opt.Row = 0,
+    k: Annotated[int, typer.Option("-k", min=1, help="How many paths.")] = 10,
+    weight: Annotated[
+        str | None,
+        typer.Option("--weight", help="The edge column; attribution where the graph has it, weight otherwise."),
+    ] = None,
+    group: Annotated[
+        str | None,
+        typer.Option("--group", help="`input` adds up the paths that begin at the same vertex."),
+    ] = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """List the strongest paths to an output.
+
+    At an input (--inputs) a path's value is its exact share of the target, elsewhere the product of the weights.
+    """
+    with working("finding paths"):
+        graph = open_graph(
+            file, How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
+        )
+        vertex = output_vertex(graph, target)
+        column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
+        found = ng.paths(graph, target=vertex, k=k, weight=column, group=group)
+    print_rows(list(found.columns), found.itertuples(index=False), json)
+
+
+def circuit(
+    file: opt.NetworkFile,
+    inputs: opt.NeededInputs,
+    target: opt.Target = None,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    edges: Annotated[int, typer.Option("--edges", min=1, help="How many edges the circuit may have.")] = 200,
+    out: opt.OptionalOut = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Find the edges that carry one output, and say how faithful they are when all others are ablated.
+
+    With --out the circuit is saved as a folder of tables.
+    """
+    values, labels = read_inputs(inputs)
+    with working("finding the circuit"):
+        network = open_network(file, How(model, input_shape, activation))
+        data, classes = as_tensor(values), None if labels is None else as_tensor(labels)
+        found = ng.circuit(network, data, labels=classes, target=parse_target(target), edges=edges)
+        evidence = found.evidence
+    facts: dict[str, Any] = {
+        "target": target,
+        "vertices": found.graph.n,
+        "edges": len(found.graph.edges),
+        "faithfulness": evidence.faithfulness,
+        "accuracy": evidence.accuracy,
+        "false_positive_rate": evidence.false_positive_rate,
+        "kl": evidence.kl,
+        "settings": dict(found.settings),
+    }
+    print_facts(facts, json)
+    if out is not None:
+        found.save(out)
+        complain(f"written: {out}")

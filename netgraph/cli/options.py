@@ -1,0 +1,71 @@
+"""The options that several commands share, one line each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Source = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        show_default=False,
+        help="A network (state_dict or safetensors; see --model) or a folder that `export` wrote.",
+    ),
+]
+NetworkFile = Annotated[
+    Path, typer.Argument(metavar="FILE", show_default=False, help="A network: state_dict or safetensors; see --model.")
+]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", show_default=False, help="An exported graph: a folder that `export` wrote.")
+]
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="PY:NAME", help="The class (or function) that makes the network: net.py:Net."),
+]
+InputShape = Annotated[
+    str | None,
+    typer.Option("--input-shape", metavar="N,N,…", help="Shape of one input, without the batch: 1,28,28."),
+]
+Activation = Annotated[
+    str | None,
+    typer.Option(
+        "--activation", metavar="NAME", help="Between the layers of a bare state_dict of Linear layers: relu …"
+    ),
+]
+Granularity = Annotated[
+    str, typer.Option("--granularity", help="What a vertex is: channel (a unit of a dense layer), unit or layer.")
+]
+Reduce = Annotated[
+    str, typer.Option("--reduce", help="A kernel's taps to one channel weight: l1, l2, max, sum or mean.")
+]
+Bias = Annotated[
+    str, typer.Option("--bias", help="Biases as a vertex column, or as vertices of their own: column, vertex.")
+]
+Inputs = Annotated[
+    Path | None,
+    typer.Option("--inputs", metavar="FILE", help="Inputs: .npy, or .npz with `inputs` and, where needed, `labels`."),
+]
+NeededInputs = Annotated[
+    Path,
+    typer.Option(
+        "--inputs", metavar="FILE", show_default=False, help="Inputs: .npy, or .npz with `inputs` and `labels`."
+    ),
+]
+Row = Annotated[int, typer.Option("--row", min=0, help="Which of the inputs the graph is taken at.")]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="CLASS", help="What is explained: a class number, or a vertex such as fc3:7."),
+]
+Weight = Annotated[str, typer.Option("--weight", help="The edge column that is read: weight, attribution …")]
+Seed = Annotated[int, typer.Option("--seed", help="Of all random choices; the same seed gives the same result.")]
+Out = Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", show_default=False, help="Where it is written.")]
+OptionalOut = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FOLDER", show_default=False, help="Also write the result here, as tables."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]

@@ -1,0 +1,57 @@
+"""Things to look at: demo, render."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import netgraph as ng
+from netgraph.cli import options as opt
+from netgraph.cli.output import print_facts, print_rows, working
+from netgraph.cli.source import How, open_graph
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where everything is written.")] = Path(
+        "netgraph-demo"
+    ),
+    dataset: Annotated[str, typer.Option("--dataset", help="digits (needs no network) or mnist.")] = "digits",
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="DIR", help="A folder with MNIST's idx files, gzipped or not."),
+    ] = None,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often the training images are seen.")] = 20,
+    seed: opt.Seed = 0,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Train two small networks on handwritten digits, then do with them all that netgraph can do."""
+    from netgraph.cli.progress import progress_bar
+    from netgraph.demo.run import demo as run_demo
+
+    with progress_bar() as progress:
+        findings = run_demo(out, dataset=dataset, data=data, epochs=epochs, seed=seed, progress=progress)
+    print_rows(("network", "what", "value", "file"), findings, json)
+
+
+def render(
+    file: opt.Source,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="HTML", help="The page.")] = Path("netgraph.html"),
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
+    inputs: opt.Inputs = None,
+    row: opt.Row = 0,
+    target: opt.Target = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Draw a graph as one offline HTML page, its strongest edges where it has too many."""
+    how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
+    with working("drawing the page"):
+        graph = open_graph(file, how)
+        ng.render(graph, out)
+    print_facts({"out": str(out), "vertices": graph.n, "edges": len(graph.edges)}, json)

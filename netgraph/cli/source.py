@@ -1,0 +1,125 @@
+"""From the words of a command to what the functions take: networks, graphs, inputs, targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import netgraph as ng
+from netgraph.errors import InputError, LoadError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class How:
+    """How a network file is read and turned into a graph."""
+
+    model: str | None = None
+    input_shape: str | None = None
+    activation: str | None = None
+    granularity: str = "channel"
+    reduce: str = "l1"
+    bias: str = "column"
+    inputs: Path | None = None
+    row: int = 0
+    target: str | None = None
+
+
+def open_network(file: Path, how: How) -> ng.Network:
+    """The network in a file."""
+    if file.is_dir():
+        raise LoadError(f"{file} is a folder, and this command needs the network itself: give its weights' file")
+    shape = parse_shape(how.input_shape)
+    return ng.load_network(file, input_shape=shape, model=how.model, activation=how.activation)
+
+
+def open_graph(file: Path, how: How) -> ng.Graph:
+    """The graph in an exported folder, or of the network in a file: at one input where inputs are given."""
+    if file.is_dir():
+        if how.inputs is not None:
+            raise LoadError(f"{file} is an exported graph; --inputs needs the network itself: give its weights' file")
+        return ng.read_graph(file)
+    network = open_network(file, how)
+    common = {"granularity": how.granularity, "reduce": how.reduce, "bias": how.bias}
+    if how.inputs is None:
+        return network.graph(**common)
+    values, _ = read_inputs(how.inputs)
+    if how.row >= len(values):
+        raise InputError(f"--row {how.row}: {how.inputs} has {len(values)} inputs, numbered from 0")
+    return network.graph(inputs=as_tensor(values[how.row : how.row + 1]), target=parse_target(how.target), **common)
+
+
+def parse_shape(text: str | None) -> tuple[int, ...] | None:
+    """ "1,28,28" -> (1, 28, 28)."""
+    if text is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise typer.BadParameter(
+            f"{text!r} is no shape; write positive whole numbers: 1,28,28", param_hint="--input-shape"
+        )
+    return shape
+
+
+def parse_target(text: str | None) -> int | str | None:
+    """A class number where it is one, otherwise the text (a vertex id, "label" …)."""
+    return int(text) if text is not None and text.isdigit() else text
+
+
+def output_vertex(graph: ng.Graph, target: str | None) -> str:
+    """The vertex id that a target names: "7" is vertex 7 of the last layer."""
+    last = graph.layers[-1]
+    if target is None:
+        raise typer.BadParameter("say which output: a class number or a vertex id", param_hint="--target")
+    if not target.isdigit():
+        return target
+    if int(target) >= last.size:
+        raise InputError(f"--target {target}: the last layer {last.name!r} has {last.size} vertices, numbered from 0")
+    return str(graph.ids[last.start + int(target)])
+
+
+def read_inputs(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
+    """Inputs (n, …) and labels (n,) or None, from .npy or .npz. No pickle is ever executed."""
+    import numpy as np
+
+    try:
+        with open(file, "rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded, None
+            names = sorted(loaded)
+            if "inputs" not in names:
+                raise InputError(f"{file} holds {names}, expected an array called 'inputs' (and 'labels')")
+            return loaded["inputs"], loaded["labels"] if "labels" in names else None
+    except (ValueError, EOFError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{file} is no .npy or .npz file of plain arrays: {error}") from error
+
+
+def read_some_inputs(file: Path | None, shape: str | None, rows: int) -> Any:
+    """The first inputs of a file; random ones of that shape where there is no file."""
+    import numpy as np
+
+    if file is not None:
+        return as_tensor(read_inputs(file)[0][:rows])
+    size = parse_shape(shape)
+    if size is None:
+        raise typer.BadParameter("give --inputs, or the shape of one input", param_hint="--input-shape")
+    return as_tensor(np.random.default_rng(0).standard_normal((rows, *size), dtype=np.float32))
+
+
+def as_tensor(values: np.ndarray[Any, Any]) -> Any:
+    """Inputs as a torch tensor, whole numbers as float32."""
+    import torch
+
+    tensor = torch.from_numpy(values)
+    return tensor if tensor.is_floating_point() else tensor.float()

@@ -1,0 +1,117 @@
+"""Networks to tables: info, export, convert, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import netgraph as ng
+from netgraph.cli import options as opt
+from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
+from netgraph.cli.source import How, open_graph, open_network, read_some_inputs
+
+
+def info(
+    file: opt.Source,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Say what a network or an exported graph holds: its layers, vertices and edges."""
+    with working(f"reading {file}"):
+        graph = open_graph(file, How(model, input_shape, activation, granularity))
+    into: dict[str, int] = {layer.name: 0 for layer in graph.layers}
+    for block in graph.blocks:
+        into[block.target] += block.edges
+    columns = ("layer", "kind", "shape", "vertices", "edges_in", "activation")
+    rows = [
+        (layer.name, layer.kind, "x".join(map(str, layer.shape)), layer.size, into[layer.name], layer.activation or "")
+        for layer in graph.layers
+    ]
+    if json:
+        layers = [dict(zip(columns, row, strict=True)) for row in rows]
+        print_json({"vertices": graph.n, "edges": len(graph.edges), "layers": layers, "meta": dict(graph.meta)})
+        return
+    print_rows(columns, rows, as_json=False)
+    typer.echo(f"{graph.n:,} vertices, {len(graph.edges):,} edges")
+
+
+def export(
+    file: opt.NetworkFile,
+    out: opt.Out,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
+    reduce: opt.Reduce = "l1",
+    bias: opt.Bias = "column",
+    inputs: opt.Inputs = None,
+    row: opt.Row = 0,
+    target: opt.Target = None,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Write a network's graph as tables: vertices.csv, edges.csv, manifest.json.
+
+    With --inputs the tables also carry what each vertex and edge does at one of them (--row), and, with --target, its
+    share of that output.
+    """
+    how = How(model, input_shape, activation, granularity, reduce, bias, inputs, row, target)
+    with working(f"exporting {file}"):
+        graph = open_graph(file, how)
+        ng.write_graph(graph, out)
+    _written(graph, out, json)
+
+
+def convert(
+    folder: opt.Folder,
+    out: Annotated[Path, typer.Argument(metavar="OUT", show_default=False, help="Where the graph is written anew.")],
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Read an exported graph, check it against its manifest, and write it again as OUT."""
+    with working(f"converting {folder}"):
+        graph = ng.read_graph(folder)
+        ng.write_graph(graph, out)
+    _written(graph, out, json)
+
+
+def verify(
+    file: opt.NetworkFile,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    inputs: opt.Inputs = None,
+    rows: Annotated[int, typer.Option("--rows", min=1, help="How many of the inputs are checked.")] = 4,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Prove, in float64, that the graph is the network: exit status 1 where it is not.
+
+    Without --inputs the check runs on random ones.
+    """
+    with working(f"verifying {file}"):
+        network = open_network(file, How(model, input_shape, activation))
+        check = network.verify(read_some_inputs(inputs, input_shape, rows))
+    facts: dict[str, Any] = {
+        "forward_error": check.forward_error,
+        "weight_error": check.weight_error,
+        "completeness_error": check.completeness_error,
+        "conservation_error": check.conservation_error,
+        "operations": check.operations,
+        "unsupported": check.unsupported,
+        "exact": check.ok,
+    }
+    print_facts(facts, json)
+    if not check.ok:
+        complain("the graph is not the network: an error above is larger than rounding")
+        raise typer.Exit(1)
+
+
+def _written(graph: ng.Graph, out: Path, json: bool) -> None:
+    print_facts({"out": str(out), "vertices": graph.n, "edges": len(graph.edges)}, json)
