@@ -9,15 +9,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.sparse as sp
 
 from netgraph.errors import GraphError, unknown
+from netgraph.graph.blocks import absolute, count, kind_of, same_layout
 
 if TYPE_CHECKING:
     import pandas as pd
+    import scipy.sparse as sp
 
 SCHEMA = 1
 """Version of the tables that a graph is written to."""
+
+MADE_BY_THE_LAYERS = ("layer", "depth", "kind")
+"""Vertex columns that the layers alone decide."""
 
 Operator = Any
 """What holds a block's edges: a dense array or a ``scipy.sparse.csr_array``, shape (n_target, n_source)."""
@@ -76,7 +80,8 @@ class Block:
     ----------
     source, target : layer names.
     kind : "linear", "conv", "skip", "pool", "select", "product", "bias" …
-    weight : operator of shape (n_target, n_source), dense array or ``csr_array``. An entry that is exactly 0 is no edge.
+    weight : operator of shape (n_target, n_source), dense array or ``csr_array``; an entry that is exactly 0 is
+        no edge.
     values : further quantities per edge ("contribution", "gated_weight", "attribution" …), each with the weight's own
         layout: dense beside dense; sparse with the same ``indptr`` and ``indices`` beside sparse.
     gate, constant : how this block reads its sources at one input, each (n_source,) or None: the value that a weight
@@ -93,11 +98,19 @@ class Block:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _frozen_map(self.values))
+        kind_of(self.weight)
         for name, value in self.values.items():
-            if sp.issparse(value) != sp.issparse(self.weight) or value.shape != self.weight.shape:
+            if not same_layout(self.weight, value):
                 raise GraphError(
                     f"block {self.source} -> {self.target}: values[{name!r}] has another layout than the weight "
-                    f"({type(value).__name__} {value.shape} beside {type(self.weight).__name__} {self.weight.shape})"
+                    f"({type(value).__name__} {np.shape(value)} beside {type(self.weight).__name__} {self.shape}); "
+                    "expected dense beside dense, or a csr_array with the weight's own indptr and indices"
+                )
+        for name, entries in (("gate", self.gate), ("constant", self.constant)):
+            if entries is not None and np.shape(entries) != self.shape[1:]:
+                raise GraphError(
+                    f"block {self.source} -> {self.target}: {name} has shape {np.shape(entries)}, "
+                    f"expected one entry per source, {self.shape[1:]}"
                 )
 
     @property
@@ -111,19 +124,20 @@ class Block:
         if column == "weight":
             return self.weight
         if column == "abs_weight":
-            return abs(self.weight)
+            return absolute(self.weight)
         if column not in self.values:
             raise unknown(
-                "edge column", column, ["weight", "abs_weight", *self.values], f" in block {self.source} -> {self.target}"
+                "edge column",
+                column,
+                ["weight", "abs_weight", *self.values],
+                f" in block {self.source} -> {self.target}",
             )
         return self.values[column]
 
     @cached_property
     def edges(self) -> int:
         """Number of edges: entries of the weight that are not exactly 0."""
-        if sp.issparse(self.weight):
-            return int(np.count_nonzero(self.weight.data))
-        return int(np.count_nonzero(self.weight))
+        return count(self.weight)
 
 
 class Edges:
@@ -195,9 +209,12 @@ class Graph:
             expected = (self.layer(block.target).size, self.layer(block.source).size)
             if block.shape != expected:
                 raise GraphError(
-                    f"block {block.source} -> {block.target} has shape {block.shape}, expected (n_target, n_source) = {expected}"
+                    f"block {block.source} -> {block.target} has shape {block.shape}, "
+                    f"expected (n_target, n_source) = {expected}"
                 )
         for name, values in self.columns.items():
+            if name in MADE_BY_THE_LAYERS:
+                raise GraphError(f"vertex column {name!r} is what the layers say; give it another name")
             if len(values) != at:
                 raise GraphError(f"vertex column {name!r} has {len(values)} entries, the graph {at} vertices")
 
@@ -241,7 +258,10 @@ class Graph:
 
     @cached_property
     def vertices(self) -> pd.DataFrame:
-        """One row per vertex: id, label, layer, depth, index, channel, row, col, kind, bias, then results. Made when asked for."""
+        """One row per vertex: id, label, layer, depth, index, channel, row, col, kind, bias, then results.
+
+        Made when it is first asked for.
+        """
         from netgraph.graph.tables import vertex_table
 
         return vertex_table(self)
@@ -261,7 +281,7 @@ class Graph:
 
     def with_columns(self, **columns: Any) -> Graph:
         """A graph with further (or replaced) vertex columns: arrays in vertex order, or Series indexed by vertex id."""
-        from netgraph.graph.tables import vertex_column
+        from netgraph.graph.columns import vertex_column
 
         new = {name: vertex_column(self, name, values) for name, values in columns.items()}
         return replace(self, columns={**self.columns, **new})
@@ -273,7 +293,7 @@ class Graph:
     def select(
         self,
         vertices: Sequence[str] | np.ndarray[Any, Any] | None = None,
-        edges: Sequence[np.ndarray[Any, Any]] | None = None,
+        edges: Sequence[Any] | None = None,
         layers: Sequence[str] | None = None,
     ) -> Graph:
         """A smaller graph: the given vertices (ids or a mask), edges (a mask per block) or layers (names)."""
@@ -288,21 +308,21 @@ class Graph:
         weights: Sequence[Any], biases: Sequence[Any] | None = None, names: Sequence[str] | None = None
     ) -> Graph:
         """A chain of layers from matrices of shape (n_target, n_source)."""
-        from netgraph.graph.convert import from_matrices
+        from netgraph.graph.build import from_matrices
 
         return from_matrices(weights, biases, names)
 
     @staticmethod
-    def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame) -> Graph:
+    def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame, directed: bool = True) -> Graph:
         """From a vertex table (or None) and an edge table."""
-        from netgraph.graph.convert import from_pandas
+        from netgraph.graph.build import from_pandas
 
-        return from_pandas(vertices, edges)
+        return from_pandas(vertices, edges, directed)
 
     @staticmethod
-    def from_networkx(graph: Any, weight: str = "weight") -> Graph:
+    def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
         """From a networkx graph."""
-        from netgraph.graph.convert import from_networkx
+        from netgraph.graph.build import from_networkx
 
         return from_networkx(graph, weight)
 

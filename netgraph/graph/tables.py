@@ -1,0 +1,179 @@
+"""Vertices and edges as tables: made when asked for, the edges streamed in pieces.
+
+Tables are built as polars columns (ids of a million vertices in a fraction of a second) and handed out as pandas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from netgraph.graph import blocks as ops
+from netgraph.graph.columns import column_series, text_array, to_pandas_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from netgraph.graph.graph import Block, Graph, Layer
+
+Array = np.ndarray[Any, Any]
+
+EDGE_COLUMNS = ("source", "target", "weight", "abs_weight", "kind")
+VERTEX_COLUMNS = ("id", "label", "layer", "depth", "index", "channel", "row", "col", "kind", "bias")
+POSITIONS = ("index", "channel", "row", "col")
+"""Where a vertex stood in the layer it came from: given in ``graph.columns`` where the layer cannot say (-1: none)."""
+
+
+# -- vertices ------------------------------------------------------------------------------------------
+
+
+def vertex_ids(graph: Graph) -> Array:
+    """Ids in vertex order, an object array of text: ``fc1:17``, ``conv2:5,3,4`` (coordinates in the layer's grid)."""
+    return np.asarray(id_series(graph).to_numpy(), dtype=object)
+
+
+def vertex_table(graph: Graph, positions: bool = False) -> pd.DataFrame:
+    """One row per vertex: id, label, layer, depth, index, channel, row, col, kind, bias, then ``graph.columns``.
+
+    Parameters
+    ----------
+    positions : also the layout, columns ``x`` and ``y`` (after bias), which the tools of others expect.
+    """
+    return to_pandas_frame(vertex_frame(graph, positions))
+
+
+def vertex_frame(graph: Graph, positions: bool = False) -> pl.DataFrame:
+    """The same as a polars frame; a coordinate that means nothing for a vertex is null."""
+    ids = id_series(graph)
+    given = {name: column_series(name, values) for name, values in graph.columns.items()}
+    made = {
+        "id": ids,
+        "label": given.get("label", ids),
+        "layer": _per_layer(graph, [layer.name for layer in graph.layers]),
+        "depth": _per_layer(graph, [graph.depth[layer.name] for layer in graph.layers]),
+        **{name: _position(graph, name, given.get(name)) for name in POSITIONS},
+        "kind": _per_layer(graph, [layer.kind for layer in graph.layers]),
+        "bias": given.get("bias", pl.Series([None] * graph.n, dtype=pl.Float64)),
+    }
+    if positions:
+        from netgraph.graph.layout import layout
+
+        x, y = layout(graph)
+        made |= {"x": given.get("x", pl.Series(x)), "y": given.get("y", pl.Series(y))}
+    made |= {name: series for name, series in given.items() if name not in made}
+    return pl.DataFrame({name: series.alias(name) for name, series in made.items()})
+
+
+def id_series(graph: Graph) -> pl.Series:
+    """The ids as a polars column."""
+    if "id" in graph.columns:
+        return column_series("id", graph.columns["id"])
+    parts = [layer_ids(layer) for layer in graph.layers if layer.size]
+    return pl.concat(parts) if parts else pl.Series("id", [], dtype=pl.String)
+
+
+def layer_ids(layer: Layer) -> pl.Series:
+    """The ids that the vertices of a layer have by default."""
+    axes = [pl.Series(axis).cast(pl.String) for axis in coordinates(layer)]
+    frame = pl.DataFrame({str(i): axis for i, axis in enumerate(axes)})
+    text = pl.concat_str([pl.lit(f"{layer.name}:"), pl.concat_str(pl.all(), separator=",")])
+    return frame.select(text.alias("id")).to_series()
+
+
+def coordinates(layer: Layer) -> tuple[Array, ...]:
+    """Each vertex's place in the layer's grid (C order), an integer array per axis."""
+    return np.unravel_index(np.arange(layer.size), layer.grid) if layer.size else (np.arange(0),) * len(layer.grid)
+
+
+def _per_layer(graph: Graph, values: list[Any]) -> pl.Series:
+    sizes = [layer.size for layer in graph.layers]
+    dtype = pl.String if values and isinstance(values[0], str) else pl.Int64
+    return pl.Series(values, dtype=dtype).gather(np.repeat(np.arange(len(sizes)), sizes))
+
+
+def _position(graph: Graph, name: str, given: pl.Series | None) -> pl.Series:
+    if given is not None:
+        return pl.select(pl.when(given >= 0).then(given.cast(pl.Int64))).to_series()
+    parts = [_layer_position(layer, name) for layer in graph.layers]
+    return pl.concat(parts) if parts else pl.Series([], dtype=pl.Int64)
+
+
+def _layer_position(layer: Layer, name: str) -> pl.Series:
+    if name == "index":
+        return pl.Series(np.arange(layer.size))
+    axes = dict(zip(_axis_names(layer), coordinates(layer), strict=False))
+    if name not in axes:
+        return pl.Series([None] * layer.size, dtype=pl.Int64)
+    return pl.Series(axes[name].astype(np.int64))
+
+
+def _axis_names(layer: Layer) -> tuple[str, ...]:
+    if len(layer.grid) == 1:  # one vertex per channel of a feature map, or units that have no coordinates
+        return ("channel",) if len(layer.shape) >= 2 else ()
+    return {2: ("channel", "col"), 3: ("channel", "row", "col")}.get(len(layer.grid), ())
+
+
+# -- edges ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EdgeTile:
+    """Some edges of one block: vertex numbers, weights, values."""
+
+    block: Block
+    source: Array
+    target: Array
+    weight: Array
+    values: Mapping[str, Array]
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+
+def value_columns(graph: Graph) -> list[str]:
+    """Names of the values that any block carries, in order of first appearance."""
+    return list(dict.fromkeys(name for block in graph.blocks for name in block.values))
+
+
+def edge_columns(graph: Graph) -> list[str]:
+    """Columns of the edge table: source, target, weight, abs_weight, kind, then the values of all blocks."""
+    return [*EDGE_COLUMNS, *value_columns(graph)]
+
+
+def edge_tiles(graph: Graph, chunk: int = 1_000_000) -> Iterator[EdgeTile]:
+    """The edges in pieces of about ``chunk``: block by block, row by row (all that enter a target, then the next)."""
+    for block in graph.blocks:
+        to, since = graph.layer(block.target).start, graph.layer(block.source).start
+        for tile in ops.tiles(block.weight, chunk):
+            if len(tile):
+                yield EdgeTile(
+                    block=block,
+                    source=tile.source + since,
+                    target=tile.target + to,
+                    weight=ops.entries(block.weight, tile),
+                    values={name: ops.entries(value, tile) for name, value in block.values.items()},
+                )
+
+
+def iter_edges(graph: Graph, chunk: int = 1_000_000) -> Iterator[pd.DataFrame]:
+    """The edge table in pieces of about ``chunk`` rows, never held whole. A block without a value has NaN there."""
+    import pandas as pd
+
+    ids = text_array(graph.ids)
+    names, start = value_columns(graph), 0
+    for tile in edge_tiles(graph, chunk):
+        columns: dict[str, Any] = {
+            "source": ids.take(tile.source),
+            "target": ids.take(tile.target),
+            "weight": tile.weight,
+            "abs_weight": np.abs(tile.weight),
+            "kind": text_array(np.array([tile.block.kind], dtype=object)).take(np.zeros(len(tile), dtype=np.intp)),
+        }
+        for name in names:
+            columns[name] = tile.values.get(name, np.full(len(tile), np.nan, dtype=np.float32))
+        yield pd.DataFrame(columns, index=pd.RangeIndex(start, start + len(tile)))
+        start += len(tile)
