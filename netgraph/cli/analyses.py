@@ -97,7 +97,7 @@ def paths(
     ] = None,
     group: Annotated[
         str | None,
-        typer.Option("--group", help="`input` adds up the paths that begin at the same vertex."),
+        typer.Option("--group", help="`input` adds up paths that differ in their first vertex only."),
     ] = None,
     json: opt.Json = False,
     debug: opt.Debug = False,
@@ -113,7 +113,12 @@ def paths(
         vertex = output_vertex(graph, target)
         column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
         found = ng.paths(graph, target=vertex, k=k, weight=column, group=group)
-    print_rows(list(found.columns), found.itertuples(index=False), json)
+    if json:
+        print_json({"paths": found.to_dict("records"), **found.attrs})
+        return
+    print_rows(list(found.columns), found.itertuples(index=False), as_json=False)
+    held, whole = found.attrs["coverage_abs"], found.attrs["paths"]
+    typer.echo(f"{len(found):,} of {whole:,} paths; they hold {held:.2%} of the sum of all paths' sizes")
 
 
 def circuit(
@@ -123,6 +128,7 @@ def circuit(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    granularity: opt.Granularity = "channel",
     edges: Annotated[int, typer.Option("--edges", min=1, help="How many edges the circuit may have.")] = 200,
     out: opt.OptionalOut = None,
     json: opt.Json = False,
@@ -136,7 +142,9 @@ def circuit(
     with working("finding the circuit"):
         network = open_network(file, How(model, input_shape, activation))
         data, classes = as_tensor(values), None if labels is None else as_tensor(labels)
-        found = ng.circuit(network, data, labels=classes, target=parse_target(target), edges=edges)
+        found = ng.circuit(
+            network, data, labels=classes, target=parse_target(target), edges=edges, granularity=granularity
+        )
         evidence = found.evidence
     facts: dict[str, Any] = {
         "target": target,

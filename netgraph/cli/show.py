@@ -17,7 +17,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where everything is written.")] = Path(
         "netgraph-demo"
     ),
-    dataset: Annotated[str, typer.Option("--dataset", help="digits (needs no network) or mnist.")] = "digits",
+    dataset: Annotated[str, typer.Option("--dataset", help="digits (comes with scikit-learn) or mnist.")] = "digits",
     data: Annotated[
         Path | None,
         typer.Option("--data", metavar="DIR", help="A folder with MNIST's idx files, gzipped or not."),
@@ -46,6 +46,7 @@ def render(
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
     target: opt.Target = None,
+    top: Annotated[int, typer.Option("--top", min=1, help="How many edges are drawn, the strongest first.")] = 2000,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
@@ -53,5 +54,5 @@ def render(
     how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
     with working("drawing the page"):
         graph = open_graph(file, how)
-        ng.render(graph, out)
-    print_facts({"out": str(out), "vertices": graph.n, "edges": len(graph.edges)}, json)
+        view = ng.render(graph, out, top=top)
+    print_facts({"out": str(out), "vertices": view.vertices, "edges": view.edges, "share_of_weight": view.share}, json)

@@ -1,0 +1,153 @@
+"""What is done with a trained network, one function a step. Each yields what it finds and writes what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from torch import nn
+
+import netgraph as ng
+from netgraph.demo.data import Dataset
+from netgraph.demo.train import accuracy
+from netgraph.errors import AnalysisError
+
+CLASS = 3
+"""The digit whose paths and circuit are looked at."""
+INPUTS = 150
+"""So many held-out images find a circuit, and as many others judge it."""
+
+
+class Finding(NamedTuple):
+    """A line of the table that the demo ends with; `file` is relative to the demo's folder."""
+
+    network: str
+    what: str
+    value: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A trained network, the data it is looked at with, and the folder for its results."""
+
+    name: str
+    model: nn.Module
+    data: Dataset
+    out: Path
+    seed: int
+    net: ng.Network
+
+    def found(self, what: str, value: str, file: str = "") -> Finding:
+        """A finding about this network."""
+        return Finding(self.name, what, value, f"{self.name}/{file}" if file else "")
+
+    def file(self, name: str) -> Path:
+        """Where a result goes."""
+        return self.out / self.name / name
+
+
+def test(subject: Subject) -> Iterator[Finding]:
+    """How good is it on images that it has never seen?"""
+    share = accuracy(subject.model, subject.data)
+    yield subject.found(
+        "test accuracy", f"{share:.2%} of {len(subject.data.test_labels):,} images", "weights.safetensors"
+    )
+
+
+def prove(subject: Subject) -> Iterator[Finding]:
+    """Is the graph the network? All four errors, in float64."""
+    check = subject.net.verify(subject.data.test_images[:8])
+    worst = max(check.forward_error, check.weight_error, check.completeness_error, check.conservation_error)
+    yield subject.found("largest error of the graph", f"{worst:.1e}, {'exact' if check.ok else 'NOT EXACT'}")
+
+
+def structure(subject: Subject) -> Iterator[Finding]:
+    """The weights as tables and as a page, with the modules and centralities of their vertices."""
+    graph = subject.net.graph()
+    modules = ng.modules(graph, seed=subject.seed)
+    measures = {name: ng.centrality(graph, name) for name in ("strength", "pagerank", "betweenness")}
+    graph = graph.with_columns(module=modules.labels, **measures)
+    ng.write_graph(graph, subject.file("graph"))
+    ng.render(graph, subject.file("graph.html"), title=f"{subject.name}: weights")
+    yield subject.found("graph", f"{graph.n:,} vertices, {len(graph.edges):,} edges", "graph/")
+    yield subject.found(
+        "modules",
+        f"{len(modules)}, quality {modules.quality:.2f}, stability {modules.stability:.2f}",
+        "graph/vertices.csv",
+    )
+    for layer in graph.layers[1:-1]:
+        strength = measures["strength"].iloc[layer.vertices]
+        yield subject.found(
+            f"strongest vertex of {layer.name}",
+            f"{strength.idxmax()}, {strength.max() / strength.mean():.1f} times the mean",
+            "graph/vertices.csv",
+        )
+    yield subject.found("page of the weights", "coloured by module", "graph.html")
+
+
+def follow(subject: Subject) -> Iterator[Finding]:
+    """Why does the network see this one image's digit? The strongest of all paths from its pixels."""
+    number = first_of_class(subject)
+    image = subject.data.test_images[number : number + 1]
+    graph = subject.net.graph(granularity="unit", inputs=image, target=CLASS)
+    target = str(graph.ids[graph.layers[-1].start + CLASS])
+    paths = ng.paths(graph, target, k=1000, weight="attribution")
+    write_paths(paths, subject.file("paths.csv"))
+    ng.render(graph, subject.file("image.html"), title=f"{subject.name}: test image {number}, flow to {target}")
+    first = paths.iloc[0]
+    yield subject.found("strongest path", " -> ".join(first["vertices"]), "paths.csv")
+    yield subject.found("its share of the logit", f"{first['share']:+.2%}", "paths.csv")
+    yield subject.found(
+        "1,000 strongest paths", f"{paths.attrs['coverage_abs']:.1%} of what all paths carry, signs aside", "paths.csv"
+    )
+    yield subject.found(f"page of test image {number}", "coloured by share of the logit", "image.html")
+
+
+def explain(subject: Subject) -> Iterator[Finding]:
+    """Which edges make the class? The circuit of one digit, judged on images that it was not found with."""
+    data, net = subject.data, subject.net
+    half = min(INPUTS, len(data.test_labels) // 2)
+    edges = max(10, len(net.graph().edges) // 5)
+    circuit = ng.circuit(net, data.test_images[:half], data.test_labels[:half], target=CLASS, edges=edges)
+    evidence = ng.faithfulness(circuit, net, data.test_images[half : 2 * half], data.test_labels[half : 2 * half])
+    circuit.save(subject.file("circuit"))
+    ng.render(circuit.graph, subject.file("circuit.html"), title=f"{subject.name}: circuit of digit {CLASS}")
+    yield subject.found(
+        f"circuit of digit {CLASS}", f"{len(circuit):,} of {len(circuit.whole.edges):,} edges", "circuit/"
+    )
+    random = evidence.random["faithfulness"]["mean"]
+    yield subject.found(
+        "its faithfulness", f"{evidence.faithfulness:.2f} (random edges: {random:.2f})", "circuit/circuit.json"
+    )
+    yield subject.found(
+        "its accuracy", f"{evidence.accuracy:.1%} at telling {CLASS} from not {CLASS}", "circuit/circuit.json"
+    )
+    yield subject.found("page of the circuit", "its edges alone", "circuit.html")
+
+
+STEPS: dict[str, Callable[[Subject], Iterator[Finding]]] = {
+    "testing": test,
+    "proving the graph": prove,
+    "finding modules and central vertices": structure,
+    "following one image": follow,
+    "finding the circuit of one class": explain,
+}
+"""One row a step, in order."""
+
+
+def first_of_class(subject: Subject) -> int:
+    """Number of the first test image of the class that the network gets right."""
+    data = subject.data
+    right = (subject.model(data.test_images).argmax(1) == CLASS) & (data.test_labels == CLASS)
+    if not bool(right.any()):
+        raise AnalysisError(f"{subject.name} calls no {CLASS} of the test images a {CLASS}: train it longer (--epochs)")
+    return int(right.nonzero()[0])
+
+
+def write_paths(paths: pd.DataFrame, file: Path) -> None:
+    """A path a row, its vertices joined by arrows."""
+    paths.assign(vertices=[" -> ".join(path) for path in paths["vertices"]]).to_csv(file, index=False)
