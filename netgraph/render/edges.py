@@ -28,6 +28,7 @@ class Drawn:
     sign : +1, -1 or 0, int8, shape (m,): of the value, or of the kernel's sum of taps where the value is a norm.
     kind : the blocks' kinds, text, length m.
     total : how many edges the graph has.
+    nonzero : how many of them have a value that is not 0.
     share : the part of Σ|value| over all edges that these hold, 0 … 1.
     by_taps : whether some sign was read from a kernel's sum of taps.
     """
@@ -39,6 +40,7 @@ class Drawn:
     sign: Array
     kind: tuple[str, ...]
     total: int
+    nonzero: int
     share: float
     by_taps: bool
 
@@ -50,14 +52,19 @@ def default_column(graph: Graph) -> str:
 
 
 def strongest(graph: Graph, column: str, top: int) -> Drawn:
-    """The ``top`` edges of largest |value|; equals go to the earlier block, then the earlier row, then column."""
+    """The ``top`` edges of largest |value|; equals go to the earlier block, then the earlier row, then column.
+
+    A graph of up to ``top`` edges is kept whole; of a bigger one no edge of value 0 is drawn, even where there is room.
+    """
+    total = len(graph.edges)
     sizes: list[Array] = []
-    mass = 0.0
+    mass, nonzero = 0.0, 0
     for block in graph.blocks:
         size = np.abs(_values(block, _operator(graph, block, column)))
         mass += float(size.sum(dtype=np.float64))
+        nonzero += int(np.count_nonzero(size))
         sizes.append(_largest(size, top))
-    cut = _threshold(sizes, top)
+    cut = 0.0 if total <= top else _threshold(sizes, top)
 
     parts = [_above(graph, number, column, cut) for number in range(len(graph.blocks))]
     found = [np.concatenate(p) for p in zip(*parts, strict=True)] or [np.empty(0)] * 5
@@ -71,8 +78,9 @@ def strongest(graph: Graph, column: str, top: int) -> Drawn:
         value=value.astype(np.float64),
         sign=sign.astype(np.int8),
         kind=tuple(graph.blocks[int(i)].kind for i in number),
-        total=len(graph.edges),
-        share=1.0 if mass == 0 else min(held / mass, 1.0),
+        total=total,
+        nonzero=nonzero,
+        share=1.0 if len(value) in (total, nonzero) else min(held / mass, 1.0),
         by_taps=any(_reads_taps(block, column) for block in graph.blocks),
     )
 
@@ -115,9 +123,10 @@ def _largest(size: Array, top: int) -> Array:
 
 
 def _threshold(sizes: list[Array], top: int) -> float:
-    """The ``top``-th largest |value| of all: what lies below it is not drawn."""
-    best = _largest(np.concatenate(sizes), top) if sizes else np.empty(0)
-    return float(best.min()) if len(best) == top else 0.0
+    """The ``top``-th largest |value| of all, above 0: what lies below it is not drawn."""
+    best = _largest(np.concatenate(sizes), top)
+    best = best[best > 0]
+    return float(best.min()) if len(best) else np.inf
 
 
 def _above(graph: Graph, number: int, column: str, cut: float) -> tuple[Array, ...]:

@@ -2,81 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.render.edges import Drawn
-from netgraph.render.marks import OTHER, PALETTE, SHAPES, Colours, Sizes
-from netgraph.render.place import RADIUS, Stage
+from netgraph.render.marks import OTHER, PALETTE, SHAPES
+from netgraph.render.place import wished
 from netgraph.render.wording import number
 
-Array = np.ndarray[Any, Any]
-
-STROKE = (0.35, 4.0)
-"""Width of the weakest and of the strongest edge, in stage units."""
+if TYPE_CHECKING:
+    from netgraph.render.picture import Picture
 
 SIGNS = {1: ("positive", "pos"), -1: ("negative", "neg"), 0: ("zero, or without sign", "zero")}
 
 
-def strokes(drawn: Drawn) -> tuple[Array, Array]:
-    """Width (linear in |value|) and opacity of every drawn edge; the more edges, the fainter the weak ones."""
-    limit = float(np.abs(drawn.value).max(initial=0.0))
-    part = np.abs(drawn.value) / limit if limit else np.zeros(len(drawn.value))
-    crowd = min(1.0, (400 / max(len(part), 1)) ** 0.5)
-    return STROKE[0] + (STROKE[1] - STROKE[0]) * part, np.clip(
-        (0.3 + 0.7 * part**0.7) * (crowd + (1 - crowd) * part), 0.07, 1.0
-    )
-
-
-def rows(drawn: Drawn, colour: Colours, size: Sizes, radius: Array, place: Stage, kept: Array) -> dict[str, Any]:
+def legend(p: Picture) -> dict[str, Any]:
     """Everything that the template's legend needs."""
-    limit = float(np.abs(drawn.value).max(initial=0.0))
-    crowded = bool((radius[kept] < _wished(size.part[kept]) - 1e-6).any())
+    column, colours, sizes, largest = p.drawn.column, p.colours, p.sizes, p.stage.largest
+    crowded = bool((p.radius[p.kept] < wished(sizes.part[p.kept], largest) - 1e-6).any())
     return {
-        "sign_of": "the kernel's summed taps" if drawn.by_taps else drawn.column,
+        "sign_of": column + (" or summed taps" if p.drawn.by_taps else ""),
         "signs": [
-            {"name": name, "colour": css, "count": f"{int((drawn.sign == sign).sum()):,}"}
+            {"name": name, "colour": css, "count": f"{int((p.drawn.sign == sign).sum()):,}"}
             for sign, (name, css) in SIGNS.items()
-            if (drawn.sign == sign).any()
+            if (p.drawn.sign == sign).any()
         ],
-        "column_text": f"|{drawn.column}|",
+        "column_text": f"|{column}|",
         "widths": [
-            {"value": number(limit * part), "width": round(STROKE[0] + (STROKE[1] - STROKE[0]) * part, 2)}
-            for part in ((1.0, 0.5, 0.1) if limit else (0.0,))
+            {"value": number(p.strokes.limit * part), "width": round(p.strokes.at(part), 2)}
+            for part in ((1.0, 0.5, 0.1) if p.strokes.limit else (0.0,))
         ],
-        "colours": colour,
-        "classes": _classes(colour, kept),
-        "low": number(-colour.limit),
-        "high": number(colour.limit),
-        "size_text": size.title if size.title != "strength" else f"strength, Σ|{drawn.column}| of its edges",
+        "colours": colours,
+        "classes": _classes(p),
+        "long": any(len(name) > 12 for name in colours.names),
+        "low": number(-colours.limit) if colours.signed else "",
+        "high": number(colours.limit),
+        "size_text": sizes.title if sizes.title != "strength" else f"strength, Σ|{column}| of its edges",
         "sizes": [
-            {"value": number(size.limit * part), "radius": round(float(_wished(np.array(part))), 2)}
-            for part in ((1.0, 0.4, 0.1) if size.limit else (0.0,))
+            {"value": number(sizes.limit * part), "radius": round(float(wished(np.array(part), largest)), 2)}
+            for part in ((1.0, 0.4, 0.1) if sizes.limit else (0.0,))
         ],
         "size_note": "Where a layer is crowded, its largest vertices are drawn smaller." if crowded else "",
     }
 
 
-def _wished(part: Array) -> Array:
-    return np.asarray(np.sqrt(RADIUS[0] ** 2 + (RADIUS[1] ** 2 - RADIUS[0] ** 2) * part))
-
-
-def _classes(colour: Colours, kept: Array) -> list[dict[str, Any]]:
-    if not colour.names:
+def _classes(p: Picture) -> list[dict[str, Any]]:
+    if not p.colours.names:
         return []
-    mark = colour.mark[kept]
+    mark = p.colours.mark[p.kept]
     cycle = len(PALETTE["dark"])
     listed = [
-        {
-            "name": name,
-            "shape": list(SHAPES)[k // cycle],
-            "colour": str(k % cycle),
-            "count": f"{int((mark == k).sum()):,}",
-        }
-        for k, name in enumerate(colour.names)
+        {"name": name, "shape": list(SHAPES)[k // cycle], "colour": k % cycle, "count": f"{int((mark == k).sum()):,}"}
+        for k, name in enumerate(p.colours.names)
     ]
     other = int((mark == OTHER).sum())
-    return listed + (
-        [{"name": "none, or others", "shape": "dot", "colour": "other", "count": f"{other:,}"}] if other else []
-    )
+    grey = {"name": "none, or others", "shape": "dot", "colour": "other", "count": f"{other:,}"}
+    return [*listed, grey] if other else listed

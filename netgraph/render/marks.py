@@ -51,6 +51,11 @@ class Colours:
     mark: Array
     limit: float = 0.0
 
+    @property
+    def signed(self) -> bool:
+        """Whether a scale has a negative side."""
+        return not self.names and bool((self.mark < 0).any())
+
     def shape(self, vertex: int) -> str:
         """The vertex's shape; a disc on a scale and outside all classes."""
         number = int(self.mark[vertex]) if self.names else OTHER

@@ -17,8 +17,8 @@ WIDTH = 1000.0
 ASPECT = (1.25, 1.6)
 """Width to height of the stage: the layout's own between these bounds, stretched to the nearer one outside them."""
 
-RADIUS = (1.6, 11.0)
-"""Radius of the smallest and of the largest vertex, in stage units; about pixels on a laptop's screen."""
+RADIUS = (1.6, 3.0, 11.0)
+"""Radius of the smallest vertex, and the bounds of the largest one's, in stage units: about pixels on a laptop."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Stage:
     ----------
     x, y : float64, shape (n,).
     gap : distance from each layer's vertices to their nearest neighbour, infinite for a single one, by layer.
-    room : the largest radius at which a vertex touches no other one, float64, shape (n,).
+    room : the largest radius at which a vertex keeps clear of every other one, float64, shape (n,).
+    largest : radius that the largest vertex is drawn with, unless it has no room for it.
     """
 
     x: Array
@@ -38,6 +39,7 @@ class Stage:
     height: float
     gap: tuple[float, ...]
     room: Array
+    largest: float
 
 
 def stage(graph: Graph) -> Stage:
@@ -46,21 +48,26 @@ def stage(graph: Graph) -> Stage:
 
     x, y = (np.asarray(a, dtype=np.float64) for a in layout(graph))
     if not graph.n:
-        return Stage(x, y, WIDTH, WIDTH / ASPECT[1], (), x)
+        return Stage(x, y, WIDTH, WIDTH / ASPECT[1], (), x, RADIUS[2])
     x, y = x - x.min(), y.max() - y  # a page counts y downwards, the layout upwards
     wide, high = float(x.max()), float(y.max())
     height = WIDTH / float(np.clip(wide / high if high else np.inf, *ASPECT))
     x = x * (WIDTH / wide) if wide else x + WIDTH / 2
     y = y * (height / high) if high else y + height / 2
     gap = tuple(_gap(x[layer.vertices], y[layer.vertices]) for layer in graph.layers)
-    return Stage(x, y, WIDTH, height, gap, _room(x, y))
+    room = _room(x, y)
+    largest = float(np.clip(np.quantile(room, 0.75), *RADIUS[1:]))
+    return Stage(x, y, WIDTH, height, gap, room, largest)
 
 
-def radii(part: Array, room: Array) -> Array:
-    """Radii whose square grows with ``part`` (0 … 1), never so large that neighbours touch."""
-    smallest, largest = RADIUS
-    wished = np.sqrt(smallest**2 + (largest**2 - smallest**2) * part)
-    return np.maximum(np.minimum(wished, room), 0.5)
+def radii(part: Array, stage: Stage) -> Array:
+    """The radii that ``part`` (0 … 1) asks for, cut to the room there is."""
+    return np.maximum(np.minimum(wished(part, stage.largest), stage.room), 0.5)
+
+
+def wished(part: Array, largest: float) -> Array:
+    """Radii whose square, so the area, is linear in ``part``."""
+    return np.asarray(np.sqrt(RADIUS[0] ** 2 + (largest**2 - RADIUS[0] ** 2) * part))
 
 
 def _gap(x: Array, y: Array) -> float:
@@ -72,9 +79,9 @@ def _gap(x: Array, y: Array) -> float:
 
 
 def _room(x: Array, y: Array) -> Array:
-    """Nearly half the distance to the nearest other vertex."""
+    """Less than half the distance to the nearest other vertex."""
     points = np.column_stack([x, y])
     if len(points) < 2:
-        return np.full(len(points), RADIUS[1])
+        return np.full(len(points), RADIUS[2])
     distance, _ = cKDTree(points).query(points, k=2)
-    return np.asarray(distance[:, 1] * 0.46)
+    return np.asarray(distance[:, 1] * 0.42)

@@ -66,6 +66,8 @@ def shown(graph: Graph, drawn: Drawn, vertices: int) -> str:
     if m == total:
         said = "The only edge is drawn" if m == 1 else f"All {total:,} edges are drawn"
         said += f" (100 % of Σ|{drawn.column}|)"
+    elif m == drawn.nonzero:
+        said = f"Drawn are the {m:,} of {total:,} edges whose {drawn.column} is not 0 (100 % of Σ|{drawn.column}|)"
     else:
         said = f"The strongest {m:,} of {total:,} edges are drawn: {percent(drawn.share)} of Σ|{drawn.column}|"
     if vertices < graph.n:
@@ -74,15 +76,14 @@ def shown(graph: Graph, drawn: Drawn, vertices: int) -> str:
 
 
 def heading(layer: Layer) -> tuple[str, str]:
-    """The two lines above a layer: its name (the end of a long one) and what it holds."""
+    """The two lines above a layer: its name (the end of a long one), and what it holds."""
     name = text(layer.name)
     if len(name) > 26:
         name = "…" + name[-25:]
-    if layer.activation:
-        name += f" · {text(layer.activation)}"
     channels = len(layer.shape) > 1 and layer.size == layer.shape[0]
     noun = "channel" if channels else "unit"
-    return name, f"{layer.size:,} {noun}{'' if layer.size == 1 else 's'}"
+    applied = f" · {text(layer.activation)}" if layer.activation else ""
+    return name, f"{layer.size:,} {noun}{'' if layer.size == 1 else 's'}{applied}"
 
 
 def vertex_texts(

@@ -21,6 +21,10 @@
   const mix = (a, b, t) => { const p = rgb(a), q = rgb(b); return `rgb(${p.map((v, i) => Math.round(v + (q[i] - v) * t)).join(",")})`; };
   const signName = (sign) => (sign > 0 ? "pos" : sign < 0 ? "neg" : "zero");
   const nodeColour = (node) => {
+    if (!inward.get(node.id).length && !outward.get(node.id).length) return mix(colour.bg, colour.other, 0.45);
+    return markColour(node);
+  };
+  const markColour = (node) => {
     if (node.mark === null) return colour.other;
     if (data.scale) return mix(colour.other, node.mark < 0 ? colour.neg : colour.pos, Math.abs(node.mark));
     return node.mark < 0 ? colour.other : colour["c" + (node.mark % data.palette)];
@@ -32,12 +36,13 @@
   readColours();
   const bare = ({ id, x, y, size, shape }) => ({ id, x, y, size, shape });
   const nodeSet = new vis.DataSet(nodes.map((node) => ({ ...bare(node), ...paintNode(node) })));
-  const edgeSet = new vis.DataSet(edges.map((edge) => ({ from: edge.from, to: edge.to, width: edge.width, ...paintEdge(edge) })));
+  const edgeSet = new vis.DataSet(edges.map((edge) => ({ from: edge.from, to: edge.to, width: edge.width, ...(edge.arc ? { smooth: data.arc } : {}), ...paintEdge(edge) })));
   const network = new vis.Network(holder, { nodes: nodeSet, edges: edgeSet }, data.options);
 
-  let moved = false;
+  let moved = false, slanted = false;
   const fit = () => {
-    const width = stage.clientWidth, height = stage.clientHeight, pad = data.pad, box = data.box;
+    const width = stage.clientWidth, height = stage.clientHeight, box = data.box;
+    const pad = slanted ? { ...data.pad, top: Math.max(data.pad.top, SLANTED * SINE + 22), right: Math.max(data.pad.right, SLANTED * 0.79) } : data.pad;
     const scale = Math.min((width - pad.left - pad.right) / box.width, (height - pad.top - pad.bottom) / box.height);
     network.moveTo({
       position: { x: box.width / 2, y: box.height / 2 }, scale: Math.max(scale, 0.05), animation: false,
@@ -47,12 +52,13 @@
   };
 
   // ---- what lies above it: headings, labels, and the edges of the vertex in focus -----------------------------------
+  const SLANTED = 150, SINE = 0.62; // longest slanted heading in pixels; sine of its 38 degrees
   const headings = data.layers.map((layer) => {
-    const box = document.createElement("div"), note = document.createElement("span");
+    const box = document.createElement("div"), name = document.createElement("b"), note = document.createElement("span");
     box.className = "heading";
-    box.textContent = layer.heading;
+    name.textContent = layer.heading;
     note.textContent = layer.note;
-    box.append(note);
+    box.append(name, note);
     $("headings").append(box);
     return box;
   });
@@ -63,25 +69,46 @@
         if (sorted[j].top < sorted[i].bottom + 1 && sorted[i].top < sorted[j].bottom + 1) return true;
     return false;
   };
-  const placeHeadings = () => {
-    const parent = $("headings"), width = stage.clientWidth;
-    const points = data.layers.map((layer) => network.canvasToDOM({ x: layer.x, y: layer.top }));
+  const shorten = (box, name, width) => {
+    const element = box.firstChild;
+    element.textContent = name;
+    for (let keep = name.length - 1; keep > 3 && element.offsetWidth > width; keep--) element.textContent = "…" + name.slice(-keep);
+  };
+  // Two lines where they fit, one line where that is enough, else slanted ones; of too many, every second, third …
+  const chooseHeadings = () => {
+    const parent = $("headings");
+    headings.forEach((box, i) => { box.classList.remove("left-out"); box.firstChild.textContent = data.layers[i].heading; });
+    slanted = false;
+    fit();
     for (const mode of ["", "short"]) {
       parent.className = mode;
-      const boxes = points.map((point, i) => {
-        const w = headings[i].offsetWidth, h = headings[i].offsetHeight;
-        const left = point.x > 0 && point.x < width ? Math.min(Math.max(point.x - w / 2, 4), width - w - 4) : point.x - w / 2;
-        const top = point.y - h - 9;
-        headings[i].style.transform = `translate(${left}px,${top}px)`;
-        return { left, right: left + w, top, bottom: top + h };
-      });
-      if (!overlaps(boxes)) return;
+      if (!overlaps(placeHeadings())) return;
     }
     parent.className = "short slanted";
-    points.forEach((point, i) => {
-      headings[i].style.transform = `translate(${point.x - 2}px,${point.y - headings[i].offsetHeight - 6}px) rotate(-38deg)`;
+    slanted = true;
+    fit();
+    const columns = [...new Set(data.layers.map((layer) => layer.x))].sort((a, b) => a - b);
+    const step = Math.min(...columns.slice(1).map((x, i) => x - columns[i])) * network.getScale();
+    const every = Math.ceil(16 / (step * SINE));
+    headings.forEach((box, i) => {
+      shorten(box, data.layers[i].heading, SLANTED);
+      box.classList.toggle("left-out", columns.indexOf(data.layers[i].x) % every !== 0);
     });
+    placeHeadings();
   };
+  const placeHeadings = () => data.layers.map((layer, i) => {
+    const point = network.canvasToDOM({ x: layer.x, y: layer.top }), width = stage.clientWidth;
+    const w = headings[i].offsetWidth, h = headings[i].offsetHeight;
+    if (slanted) {
+      headings[i].style.transform = `translate(${point.x + 4}px,${point.y - h - 6}px) rotate(-38deg)`;
+      return null;
+    }
+    const onStage = point.x > 0 && point.x < width;
+    const left = onStage ? Math.min(Math.max(point.x - w / 2, 4), width - w - 4) : point.x - w / 2;
+    const top = point.y - h - 10;
+    headings[i].style.transform = `translate(${left}px,${top}px)`;
+    return { left, right: left + w, top, bottom: top + h };
+  });
 
   let pinned = null, hovered = null;
   const focus = () => hovered ?? pinned;
@@ -127,12 +154,14 @@
   };
   const drawEdge = (edge, scale) => {
     const a = byId.get(edge.from), b = byId.get(edge.to);
-    const p = network.canvasToDOM({ x: a.x, y: a.y }), q = network.canvasToDOM({ x: b.x, y: b.y }), half = (q.x - p.x) * data.bend;
+    const p = network.canvasToDOM({ x: a.x, y: a.y }), q = network.canvasToDOM({ x: b.x, y: b.y });
+    const via = [network.body.edges[edge.id].edgeType.getViaNode()].flat().map((point) => network.canvasToDOM(point));
     context.strokeStyle = rgba(colour[signName(edge.sign)], Math.max(edge.ink, 0.5));
     context.lineWidth = Math.max(edge.width * scale, 0.8);
     context.beginPath();
     context.moveTo(p.x, p.y);
-    context.bezierCurveTo(p.x + half, p.y, q.x - half, q.y, q.x, q.y);
+    if (via.length === 2) context.bezierCurveTo(via[0].x, via[0].y, via[1].x, via[1].y, q.x, q.y);
+    else context.quadraticCurveTo(via[0].x, via[0].y, q.x, q.y);
     context.stroke();
   };
   const drawOverlay = () => {
@@ -272,9 +301,9 @@
 
   const repaint = () => { readColours(); nodeSet.update(nodes.map(paintNode)); edgeSet.update(edges.map(paintEdge)); network.redraw(); };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
-  new ResizeObserver(() => { network.setSize("100%", "100%"); if (moved) network.redraw(); else fit(); network.redraw(); }).observe(stage);
+  new ResizeObserver(() => { network.setSize("100%", "100%"); if (!moved) chooseHeadings(); network.redraw(); }).observe(stage);
 
-  fit();
+  chooseHeadings();
   network.redraw(); // now, not at the next animation frame: pages off the screen have none
   root.dataset.vertices = network.body.nodeIndices.length;
   root.dataset.edges = network.body.edgeIndices.length;
