@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from netgraph.analysis.structure import Pair, Vector
+from netgraph.analysis.structure import Matrix, Pair, Vector
 
 Found = tuple[float, tuple[int, ...]]
 """A path: the product of its values, and its vertices from first to last."""
@@ -128,24 +128,22 @@ class _Search:
         return Children(all_best[order], np.concatenate(vertices)[order], np.concatenate(values)[order])
 
 
-def _log(matrix: sp.csr_array | Vector) -> sp.csr_array | Vector:
+def _log(matrix: Matrix) -> Matrix:
     with np.errstate(divide="ignore"):
         if sp.issparse(matrix):
             return sp.csr_array((np.log(np.abs(matrix.data)), matrix.indices, matrix.indptr), shape=matrix.shape)
         return np.log(np.abs(matrix))
 
 
-def _row(
-    matrix: sp.csr_array | Vector, logs: sp.csr_array | Vector, row: int
-) -> tuple[npt.NDArray[np.int64], Vector, Vector]:
+def _row(matrix: Matrix, logs: Matrix, row: int) -> tuple[npt.NDArray[np.int64], Vector, Vector]:
     """Sources, values and logs of the edges into one target."""
     if sp.issparse(matrix):
         at = slice(matrix.indptr[row], matrix.indptr[row + 1])
         return matrix.indices[at].astype(np.int64), matrix.data[at], logs.data[at]
-    return np.arange(matrix.shape[1]), matrix[row], logs[row]
+    return np.arange(matrix.shape[1], dtype=np.int64), matrix[row], logs[row]
 
 
-def _row_max(matrix: sp.csr_array | Vector, logs: sp.csr_array | Vector, onward: Vector, edge_sign: int) -> Vector:
+def _row_max(matrix: Matrix, logs: Matrix, onward: Vector, edge_sign: int) -> Vector:
     """max_i log|w_ji| + onward_i for every target j, over edges of one sign (or of any)."""
     if not sp.issparse(matrix):
         reached = logs + onward

@@ -128,7 +128,7 @@ def edge_lists(edges: list[Pair]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     for pair in edges:
         matrix = sp.coo_array(pair.matrix)
         kept = matrix.data != 0
-        rows, columns = matrix.coords
+        rows, columns = matrix.row, matrix.col
         sources.append(columns[kept].astype(np.int64) + pair.source.start)
         targets.append(rows[kept].astype(np.int64) + pair.target.start)
         values.append(matrix.data[kept].astype(np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -30,14 +31,14 @@ def pagerank(
     teleport = _distribution(graph, personalization, "personalization")
     y = _scaled_sweep(graph, edges, teleport, alpha)
     if dangling is None:
-        return y / y.sum()  # both terms are multiples of y
+        return np.asarray(y / y.sum())  # both terms are multiples of y
     after_end = _distribution(graph, dangling, "dangling")
     y_end = _scaled_sweep(graph, edges, after_end, alpha)
     if alpha == 1:
-        return y_end / y_end.sum()
+        return np.asarray(y_end / y_end.sum())
     mass = (1 - alpha) * y[dead_end].sum() / (1 - alpha * y_end[dead_end].sum())
     x = (1 - alpha) * y + alpha * mass * y_end
-    return x / x.sum()
+    return np.asarray(x / x.sum())
 
 
 def katz(graph: Graph, weight: str | None, alpha: float = 0.1, beta: Any = 1.0, normalized: bool = True) -> Vector:
@@ -47,11 +48,14 @@ def katz(graph: Graph, weight: str | None, alpha: float = 0.1, beta: Any = 1.0, 
     """
     if not np.isfinite(alpha):
         raise AnalysisError(f"alpha is {alpha}; Katz centrality needs a finite number")
-    start = np.full(graph.n, float(beta)) if np.isscalar(beta) else by_vertex(graph, beta, "beta")
+    start = np.full(graph.n, float(beta)) if isinstance(beta, Real) else by_vertex(graph, beta, "beta")
     with np.errstate(over="ignore", invalid="ignore"):  # said by the caller, by name of the vertex
         x = _scaled_sweep(graph, pairs(graph, weight), start, alpha)
-        length = float(np.linalg.norm(x))
-    return x / length if normalized and length > 0 else x
+    largest = float(np.abs(x).max(initial=0.0))
+    if not normalized or largest == 0 or not np.isfinite(largest):
+        return x
+    scaled = x / largest  # the squares of large values would overflow
+    return np.asarray(scaled / np.linalg.norm(scaled))
 
 
 def _scaled_sweep(graph: Graph, edges: list[Pair], start: Vector, alpha: float) -> Vector:
@@ -80,4 +84,4 @@ def _distribution(graph: Graph, values: Any, name: str) -> Vector:
     given = by_vertex(graph, values, name)
     if (given < 0).any() or given.sum() <= 0:
         raise AnalysisError(f"{name} must hold numbers from 0 up, one of them above 0")
-    return given / given.sum()
+    return np.asarray(given / given.sum())

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from netgraph.errors import unknown
 from netgraph.graph.graph import Graph
 
 SCORES: dict[str, str] = {
-    "attribution": "|mean over the inputs of w·a·∂target/∂z|, the frozen flow through the edge (Bach et al. 2015, LRP-0)",
+    "attribution": "|mean over the inputs of w·a·∂target/∂z|, the frozen flow of the edge (Bach et al. 2015, LRP-0)",
     "weight": "|w|, whatever the inputs: the baseline",
 }
 """Name of a score, which is the edge column it is read from, and what it says."""
@@ -52,7 +52,7 @@ class Circuit:
     _net: CircuitNetwork
     _inputs: Any
     _labels: Any
-    _output: str = field(default="")
+    _output: str
 
     def __len__(self) -> int:
         """Number of edges."""
@@ -95,7 +95,7 @@ class Circuit:
         return paths(self.graph, self._output, k=k, **{"weight": "attribution", **options})
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Writes the circuit's tables and ``circuit.json`` (settings and evidence) into a folder; its path is returned."""
+        """Writes the circuit's tables and ``circuit.json`` (settings, evidence) into a folder, and returns its path."""
         from netgraph.graph.formats import write_graph
 
         folder = Path(directory)
@@ -180,7 +180,8 @@ def circuit(
 
 def _where(mask: Mask) -> tuple[Any, Any]:
     if not sp.issparse(mask):
-        return np.nonzero(mask)
+        rows, columns = np.nonzero(mask)
+        return rows, columns
     rows = np.repeat(np.arange(mask.shape[0]), np.diff(mask.indptr))
     return rows[mask.data], mask.indices[mask.data]
 

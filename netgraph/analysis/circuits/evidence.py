@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.integrate import trapezoid
 
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Mask, Outputs
 from netgraph.analysis.circuits.selection import entries, masks_of, no_edges, ranking
@@ -70,10 +71,10 @@ class Evidence:
         own = {name: getattr(self, name) for name in METRICS}
         lines.append(f"{'circuit':22}" + "".join(f"{own[name]:18.4f}" for name in METRICS))
         random = self.random
-        cells = [f"{random.loc['mean', name]:.4f} ± {random.loc['sd', name]:.4f}" for name in METRICS]
+        cells = [f"{random[name].iloc[0]:.4f} ± {random[name].iloc[1]:.4f}" for name in METRICS]
         lines.append(f"{'random, same size':22}" + "".join(f"{cell:>18}" for cell in cells))
         for row in ("full network", "no edges"):
-            lines.append(f"{row:22}" + "".join(f"{self.baselines.loc[row, name]:18.4f}" for name in METRICS))
+            lines.append(f"{row:22}" + "".join(f"{self.baselines[name].loc[row]:18.4f}" for name in METRICS))
         if self.cpr is not None and self.cmd is not None:
             lines.append(f"CPR {self.cpr:.4f}, CMD {self.cmd:.4f} over {SHARES[0]:.1%} … 100% of the edges")
         if np.isnan(self.faithfulness):
@@ -147,8 +148,8 @@ def faithfulness(
             "seed": seed,
         },
         curve=points,
-        cpr=None if points is None else float(np.trapezoid(points["faithfulness"], points["share"])),
-        cmd=None if points is None else float(np.trapezoid((1 - points["faithfulness"]).abs(), points["share"])),
+        cpr=None if points is None else float(trapezoid(points["faithfulness"], points["share"])),
+        cmd=None if points is None else float(trapezoid((1 - points["faithfulness"]).abs(), points["share"])),
     )
 
 

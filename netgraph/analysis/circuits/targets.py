@@ -75,7 +75,8 @@ def resolve(target: Any, outputs: int) -> Target:
 def _centred(number: int, outputs: int) -> Target:
     def metric(logits: Outputs) -> Vector:
         own = _column(logits, number)
-        return own - (logits.sum(axis=1, dtype=np.float64) - own) / (outputs - 1)
+        others: Vector = logits.sum(axis=1, dtype=np.float64) - own
+        return np.asarray(own - others / (outputs - 1))
 
     return Target(f"centred logit {number}", number, ("centred", number), metric, number)
 

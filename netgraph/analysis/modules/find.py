@@ -40,6 +40,7 @@ def modules(
     The method runs ``runs`` times from different seeds; the division of highest quality is given back, together with
     the agreement of all runs. Structure is read from |weight|, bias edges left out. A vertex without edges belongs to
     no module and is labelled -1. Where nothing beats one single module, one single module is the answer.
+    The layered null explains all edges of a layer with one single vertex, so such a vertex may be a module of its own.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""How good a division into modules is: modularity under two nulls, and the normalised cut. Blocks only, no edge list."""
+"""How good a division into modules is: modularity under two nulls, and the normalised cut, on blocks alone."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def weighted_pairs(graph: Graph, weight: str) -> list[Pair]:
     edges = [pair for pair in pairs(graph, weight, bias=False) if pair.total > 0]
     if not edges:
         raise AnalysisError(
-            f"the graph has no edge with {weight!r} other than 0 (bias edges left out): there are no modules to speak of"
+            f"the graph has no edge with {weight!r} other than 0 (bias edges left out), so it has no modules"
         )
     return edges
 

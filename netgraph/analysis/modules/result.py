@@ -53,9 +53,9 @@ class Modules:
     def graph(self) -> Graph:
         """The module-to-module graph: every layer's vertices of one module merged into one vertex.
 
-        The layers stay; a vertex of the result is what one module has in one layer. Its columns are ``module`` and
-        ``size``; a weight is the summed |weight| between two such groups. Bias edges and vertices without edges are
-        left out.
+        The layers stay; a vertex of the result is what one module has in one layer, ``fc1:module_2``, with the columns
+        ``module`` and ``size``; a weight is the summed |weight| between two such groups. Bias edges and vertices
+        without edges are left out.
 
         Examples
         --------
@@ -68,6 +68,7 @@ class Modules:
         codes = self.labels.to_numpy()
         layers: dict[str, Layer] = {}
         groups: dict[str, sp.csr_array] = {}
+        ids: list[str] = []
         numbers, sizes, start = [], [], 0
         for layer in self.source.layers:
             here = codes[layer.vertices]
@@ -80,6 +81,7 @@ class Modules:
             layers[layer.name] = Layer(
                 layer.module, layer.name, layer.kind, (len(present),), start, len(present), layer.activation
             )
+            ids += [f"{layer.name}:module_{module}" for module in present]
             numbers.append(present)
             sizes.append(counts)
             start += len(present)
@@ -96,7 +98,11 @@ class Modules:
         return Graph(
             tuple(layers.values()),
             tuple(blocks),
-            {"module": np.concatenate(numbers), "size": np.concatenate(sizes)},
+            {
+                "id": np.array(ids, dtype=object),
+                "module": np.concatenate(numbers),
+                "size": np.concatenate(sizes),
+            },
             {**self.source.meta, "granularity": "module", "modules": dict(self.settings)},
         )
 

@@ -1,0 +1,84 @@
+"""Every analysis over every awkward graph: an answer that makes sense, or a clear error; never silence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from analysis_graphs import awkward
+
+from netgraph.analysis.centrality import MEASURES, centrality
+from netgraph.analysis.modules import METHODS, modularity, modules, ncut
+from netgraph.analysis.paths import paths
+from netgraph.errors import AnalysisError
+from netgraph.graph.graph import Graph
+
+GRAPHS = awkward()
+WITHOUT_EDGES = {"single layer", "no layers", "two layers, no block", "all weights zero"}
+every_graph = pytest.mark.parametrize("name", GRAPHS)
+
+
+def untouched(graph: Graph) -> list[bytes]:
+    return [np.asarray(getattr(b.weight, "data", b.weight)).tobytes() for b in graph.blocks]
+
+
+@every_graph
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_answers(name: str, measure: str) -> None:
+    graph = GRAPHS[name]
+    before = untouched(graph)
+    for weight in ("weight", None):
+        for within in (None, "layer"):
+            values = centrality(graph, measure, weight=weight, within=within)
+            assert list(values.index) == list(graph.ids)
+            assert np.isfinite(values).all()
+            assert (values >= 0).all()
+    assert untouched(graph) == before
+
+
+@every_graph
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_answers_or_says_why_not(name: str, method: str) -> None:
+    graph = GRAPHS[name]
+    if name in WITHOUT_EDGES:
+        with pytest.raises(AnalysisError, match="no edge with 'weight' other than 0"):
+            modules(graph, method=method)
+        return
+    before = untouched(graph)
+    found = modules(graph, method=method, runs=3)
+    assert list(found.labels.index) == list(graph.ids)
+    assert found.labels.max() + 1 == len(found.table)
+    assert np.isfinite(found.quality)
+    assert found.quality >= -1e-12
+    assert found.graph().n > 0
+    assert untouched(graph) == before
+
+
+@every_graph
+def test_every_quality_answers_or_says_why_not(name: str) -> None:
+    graph = GRAPHS[name]
+    labels = np.arange(graph.n) % 2
+    for ask in (
+        lambda: modularity(graph, labels),
+        lambda: modularity(graph, labels, null="newman"),
+        lambda: ncut(graph, labels),
+    ):
+        if name in WITHOUT_EDGES:
+            with pytest.raises(AnalysisError, match="no modules"):
+                ask()
+        else:
+            assert np.isfinite(ask())
+
+
+@every_graph
+@pytest.mark.parametrize("group", [None, "input"])
+def test_paths_to_every_vertex_answer_or_say_why_not(name: str, group: str | None) -> None:
+    graph = GRAPHS[name]
+    for vertex in graph.ids:
+        try:
+            found = paths(graph, vertex, k=5, group=group)
+        except AnalysisError as error:
+            assert "no edge leads to" in str(error)
+            continue
+        assert len(found) == min(5, found.attrs["paths"])
+        assert (found["value"] != 0).all()
+        assert np.isfinite(found["share"]).all()
