@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,13 @@ from netgraph.graph.graph import Block, Graph
 
 Array = np.ndarray[Any, Any]
 
-REDUCTIONS = {"activation": np.mean, "gate": np.mean, "bias": np.sum, "attribution": np.sum, "constant_share": np.sum}
+REDUCTIONS: dict[str, Callable[[Array], Any]] = {
+    "activation": np.mean,
+    "gate": np.mean,
+    "bias": np.sum,
+    "attribution": np.sum,
+    "constant_share": np.sum,
+}
 """Vertex column -> how a layer's vertices become one: values are averaged, flows are summed."""
 
 

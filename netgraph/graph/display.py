@@ -107,7 +107,8 @@ def _picture(graph: Graph) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" role="img" width="{wide}" height="{tall:.0f}" '
         f'viewBox="0 0 {wide} {tall:.0f}" style="display:block;max-width:100%;margin:6px 0" font-family="sans-serif" '
-        f'font-size="9" fill="currentColor"><title>{escape(_headline(graph))}</title>{"".join(curves)}{"".join(boxes)}</svg>'
+        f'font-size="9" fill="currentColor"><title>{escape(_headline(graph))}</title>'
+        f"{''.join(curves)}{''.join(boxes)}</svg>"
     )
 
 

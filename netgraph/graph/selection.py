@@ -88,7 +88,8 @@ def _masked(block: Block, keep: Any) -> Block:
     stored = (len(block.weight.data),) if ops.kind_of(block.weight).LAYOUT == "sparse" else None
     if np.shape(keep) != block.shape and np.shape(keep) != stored:
         raise GraphError(
-            f"the edge mask of block {block.source} -> {block.target} has shape {np.shape(keep)}, expected {block.shape}"
+            f"the edge mask of block {block.source} -> {block.target} has shape {np.shape(keep)}, "
+            f"expected {block.shape}"
         )
     values = {name: ops.mask(value, keep, block.weight) for name, value in block.values.items()}
     return replace(block, weight=ops.mask(block.weight, keep, block.weight), values=values)
@@ -135,10 +136,14 @@ def _part(block: Block, targets: Array, sources: Array) -> Block:
 
 def _names_and_places(graph: Graph, made: Graph, keep: Array) -> dict[str, Array]:
     """Ids and places as they were in the whole graph, where the smaller layers would not say them again."""
+    if all(old.size == new.size for old, new in zip(graph.layers, made.layers, strict=False)):
+        return {}  # whole layers went, from the end: the rest is as it was
+    before, after = graph.vertices[keep], made.vertices
     columns: dict[str, Array] = {}
-    ids = graph.ids[keep]
-    if not np.array_equal(ids, made.ids):
-        columns["id"] = ids
-        for name in POSITIONS:
-            columns[name] = graph.vertices[name][keep].fillna(-1).to_numpy(dtype=np.int64)
+    if not np.array_equal(before["id"], after["id"]):
+        columns["id"] = graph.ids[keep]
+    for name in POSITIONS:
+        places = before[name].fillna(-1).to_numpy(dtype=np.int64)
+        if not np.array_equal(places, after[name].fillna(-1).to_numpy(dtype=np.int64)):
+            columns[name] = places
     return columns

@@ -1,0 +1,82 @@
+"""What is refused before anything is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from netgraph.errors import TableError
+from netgraph.graph.formats.manifest import FORMAT
+from netgraph.graph.graph import Graph
+from netgraph.graph.names import TAKEN_FOR_MISSING
+
+FILES = {"vertices.csv", "edges.csv", "gates.csv", "activations.csv", "manifest.json"}
+"""All that a folder may hold for it to be replaced."""
+
+MISREAD_COLUMNS = {
+    "name": "R's igraph takes it for the ids",
+    "type": "Gephi takes it for the direction of the edges",
+    "timeset": "Gephi takes it for a time",
+    "timestamp": "Gephi takes it for a time",
+    "interval": "Gephi takes it for a time",
+    "start": "Gephi takes it for a time",
+    "end": "Gephi takes it for a time",
+}
+"""Column name (in any case) -> what other tools make of it."""
+
+
+def check_target(path: Path, overwrite: bool) -> None:
+    """Refuse a target that is a file, holds anything but an export, or may not be replaced."""
+    if path.exists() and not path.is_dir():
+        raise TableError(f"{path} is a file; expected a folder, which may not exist yet")
+    if not path.is_dir():
+        return
+    held = sorted(entry.name for entry in path.iterdir())
+    foreign = [name for name in held if name not in FILES or not (path / name).is_file()]
+    if held and not foreign and not _is_export(path):
+        foreign = held
+    if foreign:
+        some = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")
+        raise TableError(
+            f"{path} holds {some}, which netgraph did not write there: choose another folder, or empty this one"
+        )
+    if held and not overwrite:
+        raise TableError(f"{path} holds an export already; pass overwrite=True to replace it")
+
+
+def _is_export(path: Path) -> bool:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+
+
+def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_columns: list[str]) -> None:
+    """Refuse ids and names that other tools would misread."""
+    missing = ids.is_null() | ids.is_in(sorted(TAKEN_FOR_MISSING))
+    unsafe = ids.filter(missing | ~ids.str.contains(r"^\p{L}").fill_null(False))
+    if len(unsafe):
+        raise TableError(
+            f"{len(unsafe)} of {len(ids)} vertex ids are not safe in other tools, first {unsafe[0]!r}; expected text "
+            "that starts with a letter and is no word for missing (NA, null …): name the layers or the vertices otherwise"
+        )
+    if ids.n_unique() < len(ids):
+        raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")
+    for table, columns in (("vertices.csv", vertex_columns), ("edges.csv", edge_columns)):
+        seen: dict[str, str] = {}
+        for column in columns:
+            folded = column.casefold()
+            if folded in MISREAD_COLUMNS:
+                raise _bad_column(table, column, MISREAD_COLUMNS[folded])
+            if not column:
+                raise _bad_column(table, column, "a column needs a name")
+            if folded in seen:
+                raise _bad_column(table, column, f"there is {seen[folded]!r} already, and Gephi tells no case apart")
+            seen[folded] = column
+
+
+def _bad_column(table: str, column: str, reason: str) -> TableError:
+    return TableError(f"{table} cannot have a column {column!r}: {reason}; rename it, such as 'my_{column}'")

@@ -1,0 +1,124 @@
+"""The CSV folder: ``vertices.csv``, ``edges.csv``, ``manifest.json``, and ``gates.csv``, ``activations.csv`` if any."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from netgraph.errors import NonFiniteError, TableError, unknown
+from netgraph.graph import blocks as ops
+from netgraph.graph.formats import manifest as about
+from netgraph.graph.formats.checks import check_graph, check_target
+from netgraph.graph.formats.csv_read import read as read
+from netgraph.graph.formats.csv_read import read_activations as read_activations
+from netgraph.graph.formats.swap import replacing
+from netgraph.graph.formats.tables import Entry, quoted, write_table
+from netgraph.graph.graph import Block, Graph
+from netgraph.graph.tables import EdgeTile, edge_columns, edge_tiles, id_series, value_columns, vertex_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+
+CHUNK = 100_000
+"""Edges written at a time: enough to keep the threads busy, little enough to stay in the caches."""
+
+
+def write(graph: Graph, path: Path, activations: pd.DataFrame | None, overwrite: bool) -> Path:
+    """See :func:`netgraph.write_graph`."""
+    check_target(path, overwrite)
+    ids = id_series(graph)
+    vertices = vertex_frame(graph, positions=True)
+    check_graph(graph, ids, vertices.columns, edge_columns(graph))
+    with replacing(path) as folder:
+        files: dict[str, Entry] = {
+            "vertices.csv": _write_vertices(folder / "vertices.csv", vertices),
+            "edges.csv": write_table(folder / "edges.csv", edge_columns(graph), _edge_frames(graph, quoted(ids))),
+        }
+        if any(block.gate is not None or block.constant is not None for block in graph.blocks):
+            frames = _gate_frames(graph, quoted(ids))
+            files["gates.csv"] = write_table(folder / "gates.csv", ["block", "source", "gate", "constant"], frames)
+        if activations is not None:
+            files["activations.csv"] = _write_activations(folder / "activations.csv", activations, ids)
+        text = json.dumps(about.describe(graph, files), indent=1, allow_nan=False)
+        (folder / "manifest.json").write_text(text + "\n", encoding="ascii")
+    return path
+
+
+def _write_vertices(path: Path, vertices: pl.DataFrame) -> Entry:
+    fields = [quoted(column) if column.dtype == pl.String else column for column in vertices]
+    return write_table(path, vertices.columns, [pl.DataFrame(fields)])
+
+
+def _edge_frames(graph: Graph, ids: pl.Series) -> Iterator[pl.DataFrame]:
+    kinds = {block.kind: quoted(pl.Series([block.kind])) for block in graph.blocks}
+    names = value_columns(graph)
+    for tile in edge_tiles(graph, CHUNK):
+        _check_finite(tile)
+        weight = about.written(tile.weight, f"block {tile.block.source} -> {tile.block.target}")
+        frame = {
+            "source": ids.gather(tile.source),
+            "target": ids.gather(tile.target),
+            "weight": weight,
+            "abs_weight": np.abs(weight),
+            "kind": kinds[tile.block.kind].new_from_index(0, len(tile)),
+        }
+        for name in names:
+            if name in tile.values:
+                frame[f"value {name}"] = about.written(tile.values[name], f"value {name!r}")
+            else:
+                frame[f"value {name}"] = pl.Series([None], dtype=pl.Float32).new_from_index(0, len(tile))
+        yield pl.DataFrame(frame)
+
+
+def _check_finite(tile: EdgeTile) -> None:
+    if np.isfinite(tile.weight).all():
+        return
+    block = tile.block
+    bad = sum(int(np.count_nonzero(~np.isfinite(ops.entries(block.weight, t)))) for t in ops.tiles(block.weight))
+    raise NonFiniteError(
+        f"block {block.source} -> {block.target} ({block.kind}): {bad:,} of {block.edges:,} weights into layer "
+        f"{block.target!r} are NaN or infinite; expected finite weights: a model that diverged cannot be written"
+    )
+
+
+def _gate_frames(graph: Graph, ids: pl.Series) -> Iterator[pl.DataFrame]:
+    for number, block in enumerate(graph.blocks):
+        if block.gate is None and block.constant is None:
+            continue
+        size = block.shape[1]
+        yield pl.DataFrame(
+            {
+                "block": np.full(size, number),
+                "source": ids[graph.layer(block.source).vertices],
+                "gate": _optional(block, "gate", size),
+                "constant": _optional(block, "constant", size),
+            }
+        )
+
+
+def _optional(block: Block, name: str, size: int) -> pl.Series:
+    values = getattr(block, name)
+    if values is None:
+        return pl.Series([None], dtype=pl.Float32).new_from_index(0, size)
+    return pl.Series(about.written(np.asarray(values), f"{name} of block {block.source} -> {block.target}"))
+
+
+def _write_activations(path: Path, table: pd.DataFrame, ids: pl.Series) -> Entry:
+    known = set(ids.to_list())
+    columns = [str(name) for name in table.columns]
+    for name in columns:
+        if name not in known:
+            raise unknown("vertex", name, ids.to_list(), " in the activations")
+    if len(set(columns)) < len(columns):
+        raise TableError("the activations name a vertex twice; expected one column per vertex id")
+    values = about.written(table.to_numpy(), "activations")
+    labels = pl.Series("input", [str(label) for label in table.index], dtype=pl.String)
+    frame = pl.DataFrame([quoted(labels), *(pl.Series(name, values[:, i]) for i, name in enumerate(columns))])
+    return {**write_table(path, ["input", *columns], [frame]), **about.describe_activations(table)}

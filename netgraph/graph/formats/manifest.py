@@ -1,0 +1,126 @@
+"""``manifest.json``: what the tables cannot say, so that a graph read back equals the one written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import netgraph
+from netgraph.errors import TableError
+from netgraph.graph import blocks as ops
+from netgraph.graph.columns import plain_column
+from netgraph.graph.equality import plain
+from netgraph.graph.graph import SCHEMA, Graph, Layer
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Array = np.ndarray[Any, Any]
+Manifest = dict[str, Any]
+
+FORMAT = "netgraph-csv"
+WRITTEN_AS = {"float16": np.float32, "float32": np.float32, "float64": np.float64}
+"""Type of a number -> the type whose shortest text is written. Others are written as float64 where that is exact."""
+
+
+def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
+    """The manifest of a graph whose tables are written."""
+    return {
+        "format": FORMAT,
+        "schema": SCHEMA,
+        "netgraph": netgraph.__version__,
+        "files": files,
+        "layers": [
+            {field.name: plain(getattr(layer, field.name)) for field in fields(Layer)} for layer in graph.layers
+        ],
+        "blocks": [
+            {
+                "source": block.source,
+                "target": block.target,
+                "kind": block.kind,
+                "layout": ops.kind_of(block.weight).LAYOUT,
+                "rows": block.edges,
+                "dtype": str(block.weight.dtype),
+                "values": {name: str(value.dtype) for name, value in block.values.items()},
+                "gate": None if block.gate is None else str(np.asarray(block.gate).dtype),
+                "constant": None if block.constant is None else str(np.asarray(block.constant).dtype),
+            }
+            for block in graph.blocks
+        ],
+        "columns": {name: _kind(plain_column(name, values)) for name, values in graph.columns.items()},
+        "meta": plain(graph.meta),
+    }
+
+
+def describe_activations(table: pd.DataFrame) -> Manifest:
+    """What the table of activations alone cannot say."""
+    whole = all(isinstance(label, (int, np.integer)) for label in table.index)
+    return {
+        "dtype": str(table.to_numpy().dtype),
+        "index": "int64" if whole else "text",
+        "name": plain(table.index.name),
+    }
+
+
+def load(folder: Path) -> Manifest:
+    """The manifest of a folder.
+
+    Raises
+    ------
+    TableError : no folder, no manifest, one that is no JSON, of another program, or of a newer schema.
+    """
+    if not folder.is_dir():
+        raise TableError(f"{folder}: no such folder; expected one that netgraph.write_graph made")
+    path = folder / "manifest.json"
+    if not path.is_file():
+        raise TableError(
+            f"{folder} has no manifest.json: it was not written by netgraph.write_graph; "
+            "tables of other tools are read by Graph.from_pandas(pd.read_csv(…), pd.read_csv(…))"
+        )
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TableError(f"{path} is no JSON: {error}; write the graph again") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise TableError(f"{path} is not a netgraph manifest: its 'format' is not {FORMAT!r}")
+    if manifest.get("schema") != SCHEMA:
+        raise TableError(
+            f"{path} has schema {manifest.get('schema')!r}, this netgraph ({netgraph.__version__}) reads {SCHEMA}; "
+            f"it was written by netgraph {manifest.get('netgraph')}: use that version or a newer one"
+        )
+    return manifest
+
+
+def layers(manifest: Manifest) -> tuple[Layer, ...]:
+    return tuple(Layer(**entry) for entry in manifest["layers"])
+
+
+def restored(value: Any) -> Any:
+    """A value of ``meta`` as it was before :func:`plain` wrote it."""
+    if isinstance(value, dict):
+        if set(value) == {"$float"}:
+            return float(value["$float"])
+        return {key: restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [restored(item) for item in value]
+    return value
+
+
+def written(values: Array, what: str) -> Array:
+    """Numbers as they are written: float32 or float64, refused where that loses digits."""
+    name = str(values.dtype)
+    if name in WRITTEN_AS:
+        return np.ascontiguousarray(values, dtype=WRITTEN_AS[name])
+    if values.dtype.kind in "biu":
+        wide = values.astype(np.float64)
+        if np.array_equal(wide.astype(values.dtype), values):
+            return wide
+    raise TableError(f"{what} is {name}, which cannot be written exactly; expected float16, float32 or float64")
+
+
+def _kind(array: Array) -> str:
+    return "text" if array.dtype == object else str(array.dtype)
