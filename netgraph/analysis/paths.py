@@ -187,7 +187,7 @@ def _flow_fractions(graph: Graph, begin: Any) -> _Values:
 
 def one_input(graph: Graph) -> bool:
     """Whether the graph's activations and flows belong to one single input."""
-    return int(graph.meta.get("samples", 1) or 1) == 1
+    return int(graph.meta.get("inputs", 1)) == 1
 
 
 def _inflow(graph: Graph, vertex: int) -> float:

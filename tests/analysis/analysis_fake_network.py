@@ -48,7 +48,7 @@ class FakeNetwork:
                 flow = sp.csr_array((flow[rows, weight.indices], weight.indices, weight.indptr), shape=weight.shape)
             blocks.append(Block(block.source, block.target, block.kind, weight, {"attribution": flow}))
         columns = {"activation": np.concatenate([a.mean(0) for a in acts])}
-        return Graph(plain.layers, tuple(blocks), columns, {"granularity": granularity, "samples": len(acts[0])})
+        return Graph(plain.layers, tuple(blocks), columns, {"granularity": granularity, "inputs": len(acts[0])})
 
     def _direction(self, target: Any) -> np.ndarray[Any, Any]:
         size = len(self.weights[-1])

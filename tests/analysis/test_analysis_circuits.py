@@ -18,7 +18,8 @@ from scipy.stats import entropy
 from netgraph.analysis.circuits import circuit, faithfulness
 from netgraph.analysis.circuits.evidence import kl
 from netgraph.analysis.circuits.selection import count_edges, drop_dangling, masks_of, top
-from netgraph.errors import AnalysisError, UnknownName
+from netgraph.errors import AnalysisError, TableError, UnknownName
+from netgraph.graph.formats import read_graph, write_graph
 
 
 def test_xor_keeps_its_six_edges_and_no_distractor() -> None:
@@ -242,6 +243,18 @@ def test_save_writes_tables_settings_and_evidence(tmp_path: Path) -> None:
     assert told["evidence"]["baselines"]["full network"]["faithfulness"] == 1
     assert (folder / "edges.csv").read_text(encoding="utf-8").count("\n") == 7
     found.save(folder)  # again, over itself
+    assert read_graph(folder).n == found.graph.n
+    (folder / "notes.txt").write_text("mine")
+    with pytest.raises(TableError, match=r"holds notes\.txt"):
+        found.save(folder)
+    assert (folder / "notes.txt").read_text() == "mine"
+
+
+def test_save_refuses_a_folder_with_another_export(tmp_path: Path) -> None:
+    net, inputs, labels = trained_like()
+    write_graph(chain([[1.0]]), tmp_path / "graph")
+    with pytest.raises(TableError, match="not just a saved circuit"):
+        circuit(net, inputs, labels, target=1, edges=6).save(tmp_path / "graph")
 
 
 def test_bad_questions_are_answered_by_name() -> None:

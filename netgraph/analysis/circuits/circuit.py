@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +15,11 @@ import scipy.sparse as sp
 
 from netgraph.analysis.circuits.evidence import Evidence, check_corrupted, faithfulness
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Mask
+from netgraph.analysis.circuits.saving import save
 from netgraph.analysis.circuits.selection import METHODS, count_edges
 from netgraph.analysis.circuits.targets import of_interest, resolve, take
 from netgraph.analysis.paths import paths
-from netgraph.errors import unknown
+from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.graph import Graph
 
 SCORES: dict[str, str] = {
@@ -52,7 +51,7 @@ class Circuit:
     _net: CircuitNetwork
     _inputs: Any
     _labels: Any
-    _output: str
+    _output: str | None
 
     def __len__(self) -> int:
         """Number of edges."""
@@ -90,21 +89,19 @@ class Circuit:
         """The evidence on the inputs that the circuit was made from; :func:`faithfulness` takes held-out ones."""
         return faithfulness(self, self._net, self._inputs, self._labels, self.settings["corrupted"])
 
-    def paths(self, k: int = 1000, **options: Any) -> pd.DataFrame:
-        """The strongest paths inside the circuit that end at the target's output, by :func:`netgraph.paths`."""
-        return paths(self.graph, self._output, k=k, **{"weight": "attribution", **options})
+    def paths(self, k: int = 1000, target: str | None = None, **options: Any) -> pd.DataFrame:
+        """The strongest paths inside the circuit, by :func:`netgraph.paths`; to the target's output unless told."""
+        end = target or self._output
+        if end is None:
+            raise AnalysisError("no layer of this graph stands for the logits: name the vertex, paths(target=…)")
+        return paths(self.graph, end, k=k, **{"weight": "attribution", **options})
 
     def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Writes the circuit's tables and ``circuit.json`` (settings, evidence) into a folder, and returns its path."""
-        from netgraph.graph.formats import write_graph
+        """Writes the circuit into a folder: the tables of its graph, and ``circuit.json`` with settings and evidence.
 
-        folder = Path(directory)
-        write_graph(self.graph, folder)
-        text = json.dumps({"settings": _plain(self.settings), "evidence": _plain(_as_dict(self.evidence))}, indent=2)
-        part = folder / "circuit.json.tmp"
-        part.write_text(text + "\n", encoding="utf-8")
-        part.replace(folder / "circuit.json")
-        return folder
+        The folder appears whole or not at all; one that holds other files is refused.
+        """
+        return save(self, directory)
 
 
 def circuit(
@@ -159,7 +156,6 @@ def circuit(
     scores = tuple(block.operator(score) for block in whole.blocks)
     chosen = METHODS[method](whole, scores, edges)
     part = whole.select(edges=chosen.masks)
-    last = whole.layers[-1]
     settings = {
         "target": target,
         "target_name": aim.name,
@@ -174,8 +170,17 @@ def circuit(
         "edges_after": count_edges(whole, chosen.masks),
         "edges_total": len(whole.edges),
     }
-    output = str(whole.ids[last.start + aim.output])
+    output = _output_vertex(whole, aim.output, logits.shape[1])
     return Circuit(part, settings, whole, chosen.masks, scores, net, inputs, labels, output)
+
+
+def _output_vertex(graph: Graph, number: int, outputs: int) -> str | None:
+    """The vertex of a logit: in the last layer that nothing reads and that has one vertex per logit."""
+    read = {block.source for block in graph.blocks}
+    for layer in reversed(graph.layers):
+        if layer.name not in read and layer.size == outputs:
+            return str(graph.ids[layer.start + number])
+    return None
 
 
 def _where(mask: Mask) -> tuple[Any, Any]:
@@ -188,22 +193,3 @@ def _where(mask: Mask) -> tuple[Any, Any]:
 
 def _picked(operator: Any, mask: Mask) -> Any:
     return operator.data[mask.data] if sp.issparse(mask) else operator[mask]
-
-
-def _as_dict(evidence: Evidence) -> dict[str, Any]:
-    result = {name: value for name, value in vars(evidence).items() if not isinstance(value, pd.DataFrame)}
-    result["baselines"] = evidence.baselines.to_dict("index")
-    if evidence.curve is not None:
-        result["curve"] = evidence.curve.to_dict("records")
-    return result
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON knows it; NaN and infinity, which JSON lacks, as null."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
