@@ -9,7 +9,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, as_tensor, open_graph, open_network, output_vertex, parse_target, read_inputs
+from netgraph.cli.source import How, open_graph, open_network, output_vertex, parse_target, read_inputs
 
 
 def modules(

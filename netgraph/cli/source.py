@@ -48,10 +48,7 @@ def open_graph(file: Path, how: How) -> ng.Graph:
     common = {"granularity": how.granularity, "reduce": how.reduce, "bias": how.bias}
     if how.inputs is None:
         return network.graph(**common)
-    values, _ = read_inputs(how.inputs)
-    if how.row >= len(values):
-        raise InputError(f"--row {how.row}: {how.inputs} has {len(values)} inputs, numbered from 0")
-    return network.graph(inputs=as_tensor(values[how.row : how.row + 1]), target=parse_target(how.target), **common)
+    return network.graph(inputs=one_input(how.inputs, how.row), target=parse_target(how.target), **common)
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:
@@ -86,6 +83,14 @@ def output_vertex(graph: ng.Graph, target: str | None) -> str:
     return str(graph.ids[last.start + int(target)])
 
 
+def one_input(file: Path, row: int) -> np.ndarray[Any, Any]:
+    """One input of a file, with a batch axis of length 1."""
+    values, _ = read_inputs(file)
+    if row >= len(values):
+        raise InputError(f"--row {row}: {file} has {len(values)} inputs, numbered from 0")
+    return values[row : row + 1]
+
+
 def read_inputs(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
     """Inputs (n, …) and labels (n,) or None, from .npy or .npz. No pickle is ever executed."""
     import numpy as np
@@ -103,23 +108,3 @@ def read_inputs(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] 
         if isinstance(error, InputError):
             raise
         raise InputError(f"{file} is no .npy or .npz file of plain arrays: {error}") from error
-
-
-def read_some_inputs(file: Path | None, shape: str | None, rows: int) -> Any:
-    """The first inputs of a file; random ones of that shape where there is no file."""
-    import numpy as np
-
-    if file is not None:
-        return as_tensor(read_inputs(file)[0][:rows])
-    size = parse_shape(shape)
-    if size is None:
-        raise typer.BadParameter("give --inputs, or the shape of one input", param_hint="--input-shape")
-    return as_tensor(np.random.default_rng(0).standard_normal((rows, *size), dtype=np.float32))
-
-
-def as_tensor(values: np.ndarray[Any, Any]) -> Any:
-    """Inputs as a torch tensor, whole numbers as float32."""
-    import torch
-
-    tensor = torch.from_numpy(values)
-    return tensor if tensor.is_floating_point() else tensor.float()

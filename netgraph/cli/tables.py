@@ -10,7 +10,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, open_graph, open_network, read_some_inputs
+from netgraph.cli.source import How, open_graph, open_network, read_inputs
 
 
 def info(
@@ -58,13 +58,16 @@ def export(
 ) -> None:
     """Write a network's graph as tables: vertices.csv, edges.csv, manifest.json.
 
-    With --inputs the tables also carry what each vertex and edge does at one of them (--row), and, with --target, its
-    share of that output.
+    With --inputs and --target the tables also carry what each vertex and edge does at one of the inputs (--row) and its
+    share of that output, and activations.csv what every vertex does at each of them.
     """
     how = How(model, input_shape, activation, granularity, reduce, bias, inputs, row, target)
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
-        ng.write_graph(graph, out)
+        activations = None
+        if inputs is not None and granularity != "layer":
+            activations = open_network(file, how).activations(read_inputs(inputs)[0], granularity=granularity)
+        ng.write_graph(graph, out, activations=activations)
     _written(graph, out, json)
 
 
@@ -93,11 +96,11 @@ def verify(
 ) -> None:
     """Prove, in float64, that the graph is the network: exit status 1 where it is not.
 
-    Without --inputs the check runs on random ones.
+    Without --inputs the check runs at a random one.
     """
     with working(f"verifying {file}"):
         network = open_network(file, How(model, input_shape, activation))
-        check = network.verify(read_some_inputs(inputs, input_shape, rows))
+        check = network.verify() if inputs is None else network.verify(read_inputs(inputs)[0][:rows])
     facts: dict[str, Any] = {
         "forward_error": check.forward_error,
         "weight_error": check.weight_error,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,10 +93,12 @@ def _downloaded_mnist() -> Dataset:
 
     cache = Path.home() / ".cache" / "netgraph"
     try:
-        parts = [MNIST(str(cache), train=train, download=True) for train in (True, False)]
+        with redirect_stdout(sys.stderr):  # torchvision reports its download on stdout, which is for data
+            parts = [MNIST(str(cache), train=train, download=True) for train in (True, False)]
     except (OSError, RuntimeError) as error:  # no way out, or every mirror refused
+        reason = str(error).splitlines()[0].rstrip(":")
         raise LoadError(
-            f"torchvision could not download MNIST ({error}): give a folder with its idx files with --data DIR"
+            f"torchvision could not download MNIST ({reason}): give a folder with its idx files with --data DIR"
         ) from error
     tensors = [t for part in parts for t in (_to_images(part.data.numpy()), part.targets)]
     return Dataset("mnist", "torchvision's MNIST", *tensors)

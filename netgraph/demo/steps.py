@@ -71,7 +71,8 @@ def structure(subject: Subject) -> Iterator[Finding]:
     modules = ng.modules(graph, seed=subject.seed)
     measures = {name: ng.centrality(graph, name) for name in ("strength", "pagerank", "betweenness")}
     graph = graph.with_columns(module=modules.labels, **measures)
-    ng.write_graph(graph, subject.file("graph"))
+    seen = subject.net.activations(subject.data.test_images[:20])
+    ng.write_graph(graph, subject.file("graph"), activations=seen)
     ng.render(graph, subject.file("graph.html"), title=f"{subject.name}: weights")
     yield subject.found("graph", f"{graph.n:,} vertices, {len(graph.edges):,} edges", "graph/")
     yield subject.found(
