@@ -141,10 +141,7 @@ def circuit(
     values, labels = read_inputs(inputs)
     with working("finding the circuit"):
         network = open_network(file, How(model, input_shape, activation))
-        data, classes = as_tensor(values), None if labels is None else as_tensor(labels)
-        found = ng.circuit(
-            network, data, labels=classes, target=parse_target(target), edges=edges, granularity=granularity
-        )
+        found = ng.circuit(network, values, labels, target=parse_target(target), edges=edges, granularity=granularity)
         evidence = found.evidence
     facts: dict[str, Any] = {
         "target": target,
