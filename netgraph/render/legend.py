@@ -27,6 +27,7 @@ def legend(p: Picture) -> dict[str, Any]:
             for sign, (name, css) in SIGNS.items()
             if (p.drawn.sign == sign).any()
         ],
+        "arcs": bool(p.leaps.any()),
         "column_text": f"|{column}|",
         "widths": [
             {"value": number(p.strokes.limit * part), "width": round(p.strokes.at(part), 2)}

@@ -54,6 +54,13 @@ class Picture:
     label: list[str | None]
     short: list[str]
 
+    @property
+    def leaps(self) -> Array:
+        """Whether each drawn edge passes over another layer's column, bool, shape (m,)."""
+        layers = self.graph.layers
+        depth = np.repeat([self.graph.depth[layer.name] for layer in layers], [layer.size for layer in layers])
+        return np.asarray(depth[self.drawn.target] - depth[self.drawn.source] > 1)
+
 
 def picture(graph: Graph, request: Request) -> Picture:
     """Choose edges, places, colours, sizes and texts."""

@@ -29,8 +29,11 @@ if TYPE_CHECKING:
 EDGES = 20_000
 """vis-network redraws every edge while it pans: beyond this a page is no longer usable."""
 
-ARC = {"enabled": True, "type": "curvedCW", "roundness": 0.16}
+ARC = {"enabled": True, "type": "curvedCCW", "roundness": 0.16}
 """Edges that leap over a layer, which would else hide behind its vertices."""
+
+ARC_INK = 0.65
+"""Least opacity of an arc: a skip connection is part of the architecture, and must be seen however small its weight."""
 
 OPTIONS: dict[str, Any] = {
     "autoResize": False,
@@ -93,7 +96,6 @@ def _network(p: Picture) -> Any:
 
     network = Network(directed=True)
     network.set_options(json.dumps(OPTIONS))
-    depth = np.repeat([p.graph.depth[layer.name] for layer in p.graph.layers], [layer.size for layer in p.graph.layers])
     layer_of = np.repeat(np.arange(len(p.graph.layers)), [layer.size for layer in p.graph.layers])
     for row, v in enumerate(p.kept.tolist()):
         shape, mark = p.colours.shape(v), p.colours.mark[v]
@@ -104,12 +106,11 @@ def _network(p: Picture) -> Any:
         network.nodes.append(node.options)
         network.node_ids.append(v)
         network.node_map[v] = node.options
-    drawn = p.drawn
-    leaps = depth[drawn.target] - depth[drawn.source] > 1
+    drawn, leaps = p.drawn, p.leaps
     columns = (drawn.source, drawn.target, drawn.value, drawn.sign, leaps, p.strokes.width, p.strokes.ink)
     for number, entry in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
         source, target, value, sign, arc, width, ink = entry
         edge = Edge(source, target, id=number, value=significant(value, 5), sign=sign, kind=drawn.kind[number])
-        edge.options |= {"arc": arc, "width": round(width, 2), "ink": round(ink, 3)}
+        edge.options |= {"arc": arc, "width": round(width, 2), "ink": round(max(ink, ARC_INK) if arc else ink, 3)}
         network.edges.append(edge.options)
     return network

@@ -48,4 +48,4 @@ def strokes(drawn: Drawn) -> Strokes:
     widest = max(STROKE[1] * thinner, 2 * STROKE[0])
     faint = min(1.0, (600 / max(len(part), 1)) ** 0.5)
     ink = (0.3 + 0.7 * part**0.7) * (faint + (1 - faint) * part) * thinner**0.5
-    return Strokes(STROKE[0] + (widest - STROKE[0]) * part, np.clip(ink, 0.1, 1.0), widest, limit)
+    return Strokes(STROKE[0] + (widest - STROKE[0]) * part, np.clip(ink, 0.14, 1.0), widest, limit)
