@@ -35,7 +35,8 @@ def open_network(file: Path, how: How) -> ng.Network:
     if file.is_dir():
         raise LoadError(f"{file} is a folder, and this command needs the network itself: give its weights' file")
     shape = parse_shape(how.input_shape)
-    return ng.load_network(file, input_shape=shape, model=how.model, activation=how.activation)
+    network: ng.Network = ng.load_network(file, input_shape=shape, model=how.model, activation=how.activation)
+    return network
 
 
 def open_graph(file: Path, how: How) -> ng.Graph:

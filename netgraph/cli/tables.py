@@ -102,16 +102,13 @@ def verify(
         network = open_network(file, How(model, input_shape, activation))
         check = network.verify() if inputs is None else network.verify(read_inputs(inputs)[0][:rows])
     facts: dict[str, Any] = {
-        "forward_error": check.forward_error,
-        "weight_error": check.weight_error,
-        "completeness_error": check.completeness_error,
-        "conservation_error": check.conservation_error,
+        **{f"{name}_error": error for name, error in check.errors.items()},
         "operations": check.operations,
         "unsupported": check.unsupported,
-        "exact": check.ok,
+        "exact": check.exact,
     }
     print_facts(facts, json)
-    if not check.ok:
+    if not check.exact:
         complain("the graph is not the network: an error above is larger than rounding")
         raise typer.Exit(1)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,7 +105,7 @@ def _downloaded_mnist() -> Dataset:
     return Dataset("mnist", "torchvision's MNIST", *tensors)
 
 
-def _to_images(pixels: np.ndarray) -> Tensor:  # type: ignore[type-arg]
+def _to_images(pixels: np.ndarray[Any, Any]) -> Tensor:
     return torch.tensor(pixels, dtype=torch.float32).unsqueeze(1) / 255
 
 
@@ -131,7 +132,7 @@ def _need(folder: Path, stem: str) -> Path:
     return found
 
 
-def read_idx(path: Path) -> np.ndarray:  # type: ignore[type-arg]
+def read_idx(path: Path) -> np.ndarray[Any, Any]:
     """An idx file of unsigned bytes (LeCun's format for MNIST), gzipped or not, as a uint8 array.
 
     Raises

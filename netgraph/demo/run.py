@@ -50,7 +50,7 @@ def demo(
     progress(f"loading {dataset}", 0.0)
     digits = load_data(dataset, None if data is None else Path(data), seed)
     made = NETWORKS[dataset]
-    findings = []
+    findings: list[Finding] = []
     for number, (name, make) in enumerate(made.items()):
 
         def show(text: str, share: float, name: str = name, number: int = number) -> None:

@@ -72,7 +72,10 @@ def test_cli_convert_gives_an_equal_graph(exported: Path, cli: Cli, tmp_path: Pa
 def test_cli_verify_proves_the_graph(files: Any, cli: Cli) -> None:
     result = cli("verify", files.weights, *files.options, "--inputs", files.inputs, "--json")
     assert result.status == 0 and result.json["exact"] is True
-    assert max(result.json[f"{kind}_error"] for kind in ("forward", "weight", "completeness", "conservation")) <= 1e-10
+    assert (
+        max(result.json[f"{kind}_error"] for kind in ("forward", "weight", "completeness", "conservation", "path"))
+        <= 1e-10
+    )
     assert cli("verify", files.weights, *files.options).status == 0  # at random inputs
 
 
