@@ -18,6 +18,7 @@ from scipy.stats import entropy
 from netgraph.analysis.circuits import circuit, faithfulness
 from netgraph.analysis.circuits.evidence import kl
 from netgraph.analysis.circuits.selection import count_edges, drop_dangling, masks_of, top
+from netgraph.analysis.circuits.targets import resolve, take
 from netgraph.errors import AnalysisError, TableError, UnknownName
 from netgraph.graph.formats import read_graph, write_graph
 
@@ -282,3 +283,21 @@ def test_bad_questions_are_answered_by_name() -> None:
     found = circuit(net, inputs, labels, target=0)
     with pytest.raises(AnalysisError, match="at least 3 random circuits"):
         faithfulness(found, net, inputs, labels, samples=1)
+
+
+def test_inputs_may_be_nested_lists_or_a_tuple_of_arrays() -> None:
+    net, inputs, labels = trained_like()
+    expected = circuit(net, inputs, labels, target=1, edges=6).scores
+    assert circuit(net, inputs.tolist(), labels.tolist(), target=1, edges=6).scores.equals(expected)
+    rows = np.array([0, 2])
+    assert [part.tolist() for part in take((np.arange(3), np.arange(3) * 2), rows, 3)] == [[0, 2], [0, 4]]
+    assert take(inputs, np.arange(len(inputs)), len(inputs)) is inputs
+
+
+def test_differences_and_raw_logits_have_their_own_metric() -> None:
+    logits = np.array([[1.0, 2.0, 6.0]])
+    assert resolve((2, 0), 3).metric(logits).tolist() == [5.0]
+    assert resolve(("logit", 1), 3).metric(logits).tolist() == [2.0]
+    assert resolve(2, 3).metric(logits).tolist() == [4.5]
+    assert resolve(np.int64(2), 3).graph_target == ("centred", 2)
+    assert resolve(None, 1).metric(logits[:, :1]).tolist() == [1.0]

@@ -7,6 +7,8 @@ import pytest
 from analysis_graphs import awkward
 
 from netgraph.analysis.centrality import MEASURES, centrality
+from netgraph.analysis.circuits import METHODS as SELECTIONS
+from netgraph.analysis.circuits.selection import count_edges
 from netgraph.analysis.modules import METHODS, modularity, modules, ncut
 from netgraph.analysis.paths import paths
 from netgraph.errors import AnalysisError
@@ -82,3 +84,21 @@ def test_paths_to_every_vertex_answer_or_say_why_not(name: str, group: str | Non
         assert len(found) == min(5, found.attrs["paths"])
         assert (found["value"] != 0).all()
         assert np.isfinite(found["share"]).all()
+
+
+@every_graph
+@pytest.mark.parametrize("method", SELECTIONS)
+def test_every_selection_answers_or_says_why_not(name: str, method: str) -> None:
+    graph = GRAPHS[name]
+    scores = [block.weight for block in graph.blocks]
+    try:
+        chosen = SELECTIONS[method](graph, scores, 3)
+    except AnalysisError as error:
+        assert name in WITHOUT_EDGES
+        assert "scores exactly 0" in str(error)
+        return
+    kept = count_edges(graph, chosen.masks)
+    assert 0 < kept <= chosen.before
+    part = graph.select(edges=chosen.masks)
+    assert len(part.edges) == kept
+    assert set(part.ids) <= set(graph.ids)

@@ -27,7 +27,7 @@ SCORES: dict[str, str] = {
     "weight": "|w|, whatever the inputs: the baseline",
 }
 """Name of a score, which is the edge column it is read from, and what it says."""
-GRANULARITIES = ("channel", "unit", "layer")
+GRANULARITIES = ("channel", "unit")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +130,7 @@ def circuit(
     method : "top": the edges of largest |score|.
     edges : how many to keep, counted after dangling edges are dropped where that can be met; ``settings`` says what
         came of it (``edges_before``, ``edges_after``).
-    granularity : "channel" (a kernel is an edge), "unit" or "layer".
+    granularity : "channel" (a kernel is an edge) or "unit".
 
     Returns
     -------
@@ -140,6 +140,17 @@ def circuit(
     ------
     UnknownName : an unknown score, method, corrupted or granularity.
     AnalysisError : a target that does not exist; no input of its class; labels that do not fit; nothing flows.
+
+    Examples
+    --------
+    >>> import torch, netgraph as ng
+    >>> model = torch.nn.Linear(2, 2, bias=False).eval()
+    >>> model.weight.data = torch.eye(2)
+    >>> found = ng.circuit(ng.trace(model, (2,)), torch.eye(2), labels=[0, 1], target=0, edges=1)
+    >>> found
+    <Circuit for centred logit 0: 1 of 2 edges, 2 of 4 vertices, score 'attribution', method 'top'>
+    >>> round(found.evidence.faithfulness, 3)  # x1 still speaks for class 0; x2, at its mean, no longer against it
+    0.5
     """
     for kind, name, known in (
         ("score", score, SCORES),

@@ -116,9 +116,10 @@ def label_array(labels: Any, count: int) -> npt.NDArray[Any]:
 
 
 def take(inputs: Any, rows: npt.NDArray[np.int64], count: int) -> Any:
-    """Some of the inputs: of an array, a tensor, or a tuple of them."""
+    """Some of the inputs: of an array, a tensor, nested lists of numbers, or a tuple of arrays or tensors."""
     if len(rows) == count:
         return inputs
     if isinstance(inputs, (tuple, list)):
-        return type(inputs)(take(part, rows, count) for part in inputs)
+        several = all(hasattr(part, "shape") for part in inputs)
+        return type(inputs)(part[rows] for part in inputs) if several else np.asarray(inputs)[rows]
     return inputs[rows]

@@ -156,10 +156,12 @@ def _best(
 
 def _by_size(codes: Codes, alive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Codes:
     """Modules numbered from the largest down, equal sizes by their first vertex; vertices without edges get -1."""
-    names, first, sizes = np.unique(codes[alive], return_index=True, return_counts=True)
-    order = np.lexsort((first, -sizes))
-    number = {int(names[old]): new for new, old in enumerate(order)}
-    return np.array([number[int(c)] if a else NO_MODULE for c, a in zip(codes, alive, strict=True)], dtype=np.int64)
+    _, first, position, sizes = np.unique(codes[alive], return_index=True, return_inverse=True, return_counts=True)
+    number = np.empty(len(sizes), dtype=np.int64)
+    number[np.lexsort((first, -sizes))] = np.arange(len(sizes))
+    labels = np.full(len(codes), NO_MODULE, dtype=np.int64)
+    labels[alive] = number[position]
+    return labels
 
 
 def _qualities(graph: Graph, codes: Codes, edges: list[Pair], weight: str, resolution: float) -> dict[str, float]:

@@ -47,7 +47,7 @@ class Modules:
         rest = f", {without} vertices without edges" if without else ""
         return (
             f"<{len(self)} modules by {self.settings['method']!r}: quality {self.quality:.4f}, "
-            f"stability {self.stability:.2f}{rest}>\n{self.table}"
+            f"stability {self.stability:.2f}{rest}>\n{self.table.to_string(max_rows=12)}"
         )
 
     def graph(self) -> Graph:
