@@ -1,0 +1,283 @@
+"""The single comparisons that a verification is made of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from netgraph.graph.graph import Block, Graph
+from netgraph.network.assemble import Flows, build, vertex_means
+from netgraph.network.blocks import REDUCTIONS, Array, Convolution, Grouped, Linear
+from netgraph.network.probe import Probe
+from netgraph.network.shapes import lift
+from netgraph.network.vertices import strongest
+
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
+
+
+class Truth:
+    """One input played in float64: what a graph of it is held against."""
+
+    def __init__(self, net: Network, one: list[torch.Tensor], granularity: str, target: Any = None) -> None:
+        logits = net.outputs(one)
+        self.target = target if target is not None or logits.size == 1 else "prediction"
+        self.granularity = granularity
+        self.net, self.inputs = net, one
+        self.numbering = net._numbering(granularity, one, torch.float64)
+        self.flows, self.played = net._flows(granularity, one, self.target, torch.float64, gates=granularity == "unit")
+
+    def graph(self, reduce: str = "l1") -> Graph:
+        """The graph as it is emitted."""
+        meta = self.net._meta(self.granularity, reduce, self.numbering, self.target)
+        played = self.played if self.granularity == "unit" else None
+        return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, played)
+
+    def per_vertex(self, what: str) -> Array:
+        """(n,) the values z, or ∂target/∂z, that autograd saw at each vertex (unit granularity)."""
+        out = np.zeros(self.numbering.n)
+        for v in self.numbering.layers:
+            if v.kind == "constant":
+                continue
+            z = self.played.preactivation(v)
+            t = z.detach() if what == "z" else (z.grad if z.grad is not None else torch.zeros_like(z))
+            out[v.start : v.start + v.size] = vertex_means(v, t)
+        return out
+
+    def slope_at_output(self) -> Array:
+        """(n,) ∂target/∂z at the vertices that the output reads."""
+        slot = self.played.tape.logits_slot
+        value, form = self.played.value(slot), self.numbering.forms[slot]
+        gradient = value.tensor.grad
+        assert gradient is not None and value.gate is not None
+        slope = gradient * value.gate
+        if form.scale is not None:
+            slope = slope * form.scale
+        out = np.zeros(self.numbering.n)
+        np.add.at(out, form.full.reshape(-1).numpy(), slope.reshape(-1).numpy())
+        return out
+
+
+def check(graph: Graph, truth: Truth) -> dict[str, float]:
+    """Relative errors of an emitted graph (float64, of one input) against autograd and the operations themselves."""
+    errors = {"completeness": _completeness(graph, truth.flows), "conservation": _conservation(graph, truth.flows)}
+    if truth.granularity == "unit":
+        errors["conservation"] = max(errors["conservation"], _edge_flows(graph, truth))
+        errors["weight"] = max(_forward_pass(graph, truth), _probe(graph, truth))
+        errors["path"] = _paths(graph, truth)
+    else:
+        errors["conservation"] = max(errors["conservation"], _contributions(graph, truth))
+        errors["weight"] = max(_kernels(graph, truth), _merged(truth))
+    return errors
+
+
+def relative(got: Array, expected: Array) -> float:
+    """Largest difference over the largest expected value; infinite where shapes differ or a value is not finite."""
+    if got.shape != expected.shape or not np.isfinite(got).all():
+        return float("inf")
+    largest = float(np.abs(expected).max(initial=0.0))
+    return float(np.abs(got - expected).max(initial=0.0)) / (largest or 1.0)
+
+
+def _sums(operator: Any, axis: int) -> Array:
+    return np.asarray(operator.sum(axis=axis)).reshape(-1)
+
+
+# -- flows -----------------------------------------------------------------------------------------------
+
+
+def _completeness(graph: Graph, flows: Flows) -> float:
+    """Input shares + constant shares against the target."""
+    shares = np.asarray(graph.columns["constant_share"])
+    entry = np.asarray(graph.columns["attribution"]) - shares
+    total = float(shares.sum()) + sum(float(entry[v.vertices].sum()) for v in graph.layers if v.kind == "input")
+    largest = max(abs(flows.target), float(np.abs(flows.entry).max(initial=0.0)))
+    return abs(total - flows.target) / (largest or 1.0)
+
+
+def _conservation(graph: Graph, flows: Flows) -> float:
+    """Σ of the emitted attributions into and out of each vertex against z·∂z by autograd."""
+    into, out = np.zeros(graph.n), np.zeros(graph.n)
+    for block in graph.blocks:
+        into[graph.layer(block.target).vertices] += _sums(block.values["attribution"], 1)
+        out[graph.layer(block.source).vertices] += _sums(block.values["attribution"], 0)
+    made = np.concatenate([np.full(v.size, v.kind not in {"input", "constant"}) for v in graph.layers])
+    through = flows.entry + flows.constants
+    largest = float(np.abs(flows.entry).max(initial=0.0)) or 1.0
+    gaps = ((into - flows.entry)[made], out + flows.seed - through, np.asarray(graph.columns["attribution"]) - through)
+    return max(float(np.abs(gap).max(initial=0.0)) for gap in gaps) / largest
+
+
+def _contributions(graph: Graph, truth: Truth) -> float:
+    """Σ of the emitted contributions into each vertex against what its operation made."""
+    worst = 0.0
+    into = {v.name: np.zeros(v.size) for v in graph.layers}
+    for block in graph.blocks:
+        into[block.target] += _sums(block.values["contribution"], 1)
+    bias = np.asarray(graph.columns["bias"])
+    for joint in truth.numbering.joints.values():
+        v = joint.layer
+        z = truth.played.preactivation(v).detach()
+        positions = z.numel() / v.size
+        expected = (vertex_means(v, z) - bias[v.start : v.start + v.size]) * positions
+        worst = max(worst, relative(into[v.name], expected))
+    return worst
+
+
+def _edge_flows(graph: Graph, truth: Truth) -> float:
+    """Each edge: contribution = w·(gate·z + constant), attribution = contribution·∂z, gated_weight = w·gate."""
+    z, upstream = truth.per_vertex("z"), truth.per_vertex("gradient")
+    worst = 0.0
+    largest = {name: 0.0 for name in ("contribution", "attribution", "gated_weight")}
+    gaps = dict(largest)
+    for block in graph.blocks:
+        assert block.gate is not None and block.constant is not None
+        source, target = graph.layer(block.source).vertices, graph.layer(block.target).vertices
+        carried = block.gate * z[source] + block.constant
+        want = {"gated_weight": _times(block.weight, block.gate, None)}
+        want["contribution"] = _times(block.weight, carried, None)
+        want["attribution"] = _times(block.weight, carried, upstream[target])
+        for name, expected in want.items():
+            got = block.values[name]
+            a, b = (got.data, expected.data) if sp.issparse(got) else (got, expected)
+            if a.shape != b.shape:
+                return float("inf")
+            gaps[name] = max(gaps[name], float(np.abs(a - b).max(initial=0.0)))
+            largest[name] = max(largest[name], float(np.abs(b).max(initial=0.0)))
+    for name, gap in gaps.items():
+        worst = max(worst, gap / (largest[name] or 1.0))
+    return worst
+
+
+def _times(weight: Any, columns: Array, rows: Array | None) -> Any:
+    if sp.issparse(weight):
+        row = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))
+        data = weight.data * columns[weight.indices] * (1.0 if rows is None else rows[row])
+        return sp.csr_array((data, weight.indices, weight.indptr), shape=weight.shape)
+    return weight * columns[None, :] * (1.0 if rows is None else rows[:, None])
+
+
+# -- weights ---------------------------------------------------------------------------------------------
+
+
+def _blocks_into(graph: Graph) -> dict[str, list[Block]]:
+    into: dict[str, list[Block]] = {v.name: [] for v in graph.layers}
+    for block in graph.blocks:
+        into[block.target].append(block)
+    return into
+
+
+def _forward_pass(graph: Graph, truth: Truth) -> float:
+    """Run the emitted tables forward, by weights and by gated weights, and compare every vertex."""
+    into = _blocks_into(graph)
+    bias, activation = np.asarray(graph.columns["bias"]), np.asarray(graph.columns["activation"])
+    expected = truth.per_vertex("z")
+    worst, largest = 0.0, float(np.abs(expected).max(initial=0.0)) or 1.0
+    z, gated = np.zeros(graph.n), np.zeros(graph.n)
+    for v in graph.layers:
+        here = v.vertices
+        z[here] = gated[here] = activation[here] if v.kind == "input" else bias[here]
+        for block in into[v.name]:
+            source = graph.layer(block.source).vertices
+            assert block.gate is not None and block.constant is not None
+            z[here] += block.weight @ (block.gate * z[source] + block.constant)
+            gated[here] += block.values["gated_weight"] @ gated[source] + block.weight @ block.constant
+        if v.kind != "constant":
+            gap = max(np.abs(z[here] - expected[here]).max(initial=0.0), np.abs(gated[here] - expected[here]).max(initial=0.0))
+            worst = max(worst, float(gap) / largest)
+    return worst
+
+
+def _probe(graph: Graph, truth: Truth) -> float:
+    """Random values at the vertices through the blocks and through the operations."""
+    probe = Probe(truth.played).go()
+    r = probe.at_vertex.numpy()
+    into = _blocks_into(graph)
+    worst = 0.0
+    for v in truth.numbering.layers:
+        if v.name in probe.made:
+            got = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
+            worst = max(worst, relative(got, vertex_means(v, probe.made[v.name])))
+    return worst
+
+
+def _paths(graph: Graph, truth: Truth) -> float:
+    """Products of gated weights along all paths from each input, against autograd's ∂target/∂input."""
+    slope = truth.slope_at_output()
+    into = _blocks_into(graph)
+    for v in reversed(graph.layers):
+        for block in into[v.name]:
+            slope[graph.layer(block.source).vertices] += block.values["gated_weight"].T @ slope[v.vertices]
+    worst = 0.0
+    for slot, x in zip(truth.played.tape.inputs, truth.played.inputs, strict=True):
+        if slot in truth.numbering.forms and x.grad is not None:
+            numbers = truth.numbering.forms[slot].full.reshape(-1).numpy()
+            worst = max(worst, relative(slope[numbers], x.grad.reshape(-1).numpy()))
+    return worst
+
+
+# -- channel granularity ---------------------------------------------------------------------------------
+
+
+def _kernels(graph: Graph, truth: Truth) -> float:
+    """Channel weights against the reduction of the model's kernels, with the scales that the operations applied."""
+    probe = Probe(truth.played).go()
+    r = probe.at_vertex.numpy()
+    how = str(graph.meta["reduce"])
+    into = _blocks_into(graph)
+    worst = 0.0
+    for at, joint in truth.numbering.joints.items():
+        v = joint.layer
+        got = np.zeros((v.size, graph.n))
+        for block in into[v.name]:
+            dense = block.weight.toarray() if sp.issparse(block.weight) else block.weight
+            got[:, graph.layer(block.source).vertices] += dense
+        if not isinstance(joint, Grouped):
+            if isinstance(joint, Linear) and joint.taps is not None:
+                continue
+            worst = max(worst, relative(got @ r, vertex_means(v, probe.made[v.name])))
+            continue
+        worst = max(worst, relative(got, _reference(joint, probe, r, how, graph.n)))
+    return worst
+
+
+def _reference(joint: Grouped, probe: Probe, r: Array, how: str, n: int) -> Array:
+    """(size, n) the reduced kernels, by a plain loop over source vertices."""
+    x = probe.read[joint.at][0]
+    if isinstance(joint, Convolution):
+        seen = strongest(x, [0, *range(2, x.dim())]).reshape(joint.numbers.shape)
+    else:
+        rows = x.reshape(-1, x.shape[-1])
+        seen = torch.stack([strongest(rows, [0])[0]]) if len(joint.numbers) == 1 else rows[joint.representative]  # type: ignore[attr-defined]
+    scale = seen.numpy() / r[joint.numbers]
+    factor = probe.factors.get(joint.layer.name)
+    per_vertex = np.ones(joint.layer.size)
+    if factor is not None:
+        per_vertex = vertex_means(joint.layer, lift(factor, probe.made[joint.layer.name].dim()).expand(probe.made[joint.layer.name].shape))
+    out = np.zeros((joint.layer.size, n))
+    for g, numbers in enumerate(joint.numbers):
+        kernel = joint.matrix(g)
+        rows_here = slice(g * kernel.shape[0], (g + 1) * kernel.shape[0])
+        taps = kernel * scale[g][None, :, None] * per_vertex[rows_here][:, None, None]
+        for number in np.unique(numbers):
+            mine = taps[:, numbers == number].reshape(kernel.shape[0], -1)
+            out[rows_here, number] = mine[:, 0] if mine.shape[1] == 1 else REDUCTIONS[how](mine)
+    return out
+
+
+def _merged(truth: Truth) -> float:
+    """Whether every unit belongs to one channel wherever it is read: 0, or infinite."""
+    unit = truth.net._numbering("unit", truth.inputs, torch.float64)
+    channel_of = np.full(unit.n, -1)
+    for slot, form in unit.forms.items():
+        u, c = form.full.reshape(-1).numpy(), truth.numbering.forms[slot].full.reshape(-1).numpy()
+        both = (u >= 0) & (c >= 0)
+        u, c = u[both], c[both]
+        fresh = channel_of[u] < 0
+        channel_of[u[fresh]] = c[fresh]
+        if (channel_of[u] != c).any():
+            return float("inf")
+    return 0.0

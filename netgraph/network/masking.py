@@ -1,0 +1,62 @@
+"""Cut edges: from masks on blocks to masks on the kernels that are played."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+
+from netgraph.errors import AnalysisError
+
+from netgraph.network.replay import Replay
+from netgraph.network.vertices import At, Numbering
+
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
+
+
+def by_joint(numbering: Numbering, masks: Sequence[Any], dtype: torch.dtype) -> dict[At, Any]:
+    """Step -> mask in the shape that its joint plays. ``masks``: one per block, None keeps it whole."""
+    out: dict[At, Any] = {}
+    at_block = 0
+    for at, joint in numbering.joints.items():
+        parts = joint.parts(numbering.layers, "sum")
+        mine = list(masks[at_block : at_block + len(parts)])
+        if len(mine) < len(parts):
+            raise AnalysisError(f"{len(masks)} masks: expected one per block of the graph")
+        at_block += len(parts)
+        if any(m is not None for m in mine):
+            dense = [_dense(m, (joint.layer.size, p.source.size)) for m, p in zip(mine, parts, strict=True)]
+            out[at] = joint.mask(numbering.layers, dense, dtype)
+    if at_block != len(masks):
+        raise AnalysisError(f"{len(masks)} masks: expected one per block, {at_block}")
+    return out
+
+
+def _dense(mask: Any, shape: tuple[int, int]) -> Any:
+    if mask is None:
+        return None
+    if tuple(mask.shape) != shape:
+        raise AnalysisError(f"a mask of shape {tuple(mask.shape)} for a block of shape {shape}")
+    return mask if sp.issparse(mask) else np.asarray(mask)
+
+
+def baseline(
+    net: Network, numbering: Numbering, given: list[torch.Tensor], corrupted: str, kernels: Mapping[At, Any]
+) -> dict[At, list[torch.Tensor]]:
+    """Step -> what its sources carry where an edge is cut: their mean over the inputs, or 0."""
+    totals: dict[At, list[torch.Tensor]] = {}
+    n = len(given[0])
+    for i in range(0, n, 256):
+        batch = [x[i : i + 256] for x in given]
+        played = Replay(net._tape(batch), numbering, net.dtype, freeze=False, gradients=False, device=batch[0].device)
+        played.run(batch)
+        for at in kernels:
+            sums = [v.sum(0, keepdim=True) if v.shape[0] == len(batch[0]) else v * len(batch[0]) for v in played.records[at].values]
+            totals[at] = [a + b for a, b in zip(totals[at], sums, strict=True)] if at in totals else sums
+    return {at: [t * 0 if corrupted == "zero" else t / n for t in sums] for at, sums in totals.items()}
+
+

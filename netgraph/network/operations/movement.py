@@ -1,0 +1,112 @@
+"""Operations that move, copy or drop elements: played on values and on vertex numbers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from netgraph.errors import UnsupportedOperation
+from netgraph.network.operations import Operation
+
+
+def _as_is(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
+    """The same elements."""
+    return run.move(lambda t: t, x)
+
+
+def _first(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
+    """Dropout outside training: the same elements, and a mask that nobody reads."""
+    return [run.move(lambda t: t, x), None]
+
+
+def _reshape(run: Any, call: Any, x: Any, shape: Any) -> Any:
+    """The same elements in another shape (a view of other memory may not exist: reshape)."""
+    return run.move(lambda t: t.reshape(shape), x)
+
+
+def _generic(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
+    """The operation itself, on whatever the pass carries."""
+    return run.move(lambda t: call.op(t, *rest, **options), x)
+
+
+def _join(name: str) -> Any:
+    def rule(run: Any, call: Any, tensors: Any, dim: int = 0) -> Any:
+        """Concatenation along an axis; empty tensors are dropped as torch does."""
+        kept = [t for t in tensors if run.shape(t) != (0,)]
+        if name == "stack":
+            rank = len(run.shape(kept[0])) + 1
+            kept = [run.move(lambda t: t.unsqueeze(dim % rank), t) if run.tracked(t) else t.unsqueeze(dim % rank) for t in kept]
+            dim = dim % rank
+        return run.join(lambda ts: torch.cat(ts, dim), kept, dim)
+
+    return rule
+
+
+def _pad(run: Any, call: Any, x: Any, pad: Any, value: Any = 0) -> Any:
+    """Constant padding: 0 is no vertex."""
+    if value:
+        raise UnsupportedOperation(f"{call.place()} pads with {value}: pad with 0 and add a bias instead")
+    return run.pad(x, list(pad))
+
+
+def _copy(run: Any, call: Any, x: Any, source: Any, *rest: Any) -> Any:
+    """The source's values in the target's shape."""
+    shape = run.shape(x)
+    if not run.tracked(source):
+        return source.expand(shape)
+    return run.move(lambda t: t.expand(shape), source)
+
+
+def _take(run: Any, call: Any, x: Any, places: torch.Tensor) -> Any:
+    """Elements of a tensor that was written to through a view."""
+    return run.move(lambda t: call.op(t, places), x)
+
+
+def _put(run: Any, call: Any, base: Any, places: torch.Tensor, values: Any) -> Any:
+    """A write through a view."""
+    return run.overwrite(lambda b, v: call.op(b, places, v), base, values)
+
+
+def _index(run: Any, call: Any, x: Any, indices: Any) -> Any:
+    """x[indices], the indices held fixed."""
+    return run.move(lambda t: torch.ops.aten.index(t, indices), x)
+
+
+def _index_put(run: Any, call: Any, base: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
+    """x[indices] = values."""
+    if accumulate:
+        raise UnsupportedOperation(f"{call.place()} adds at indices: use torch.cat and a sum instead")
+    return run.overwrite(lambda b, v: torch.ops.aten.index_put(b, indices, v.to(b.dtype)), base, values)
+
+
+def _scatter(run: Any, call: Any, base: Any, values: Any, *rest: Any, **options: Any) -> Any:
+    """A slice or element replaced."""
+    return run.overwrite(lambda b, v: call.op(b, v.to(b.dtype), *rest, **options), base, values)
+
+
+RULES: dict[Callable[..., Any], tuple[str, ...]] = {
+    _as_is: ("clone", "alias", "detach", "contiguous", "_to_copy", "lift_fresh", "dropout", "to", "lift", "positive"),
+    _first: ("native_dropout",),
+    _reshape: ("view", "_unsafe_view", "reshape", "_reshape_alias"),
+    _generic: (
+        "permute", "transpose", "t", "unsqueeze", "squeeze", "flatten", "expand", "slice", "select", "split", "split_with_sizes",
+        "unsafe_split", "unsafe_split_with_sizes", "chunk", "unsafe_chunk", "unbind", "repeat", "roll", "flip", "narrow", "movedim",
+        "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "unfold", "index_select", "gather", "diagonal", "tril", "triu",
+        "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d",
+        "rot90", "swapaxes", "view_as", "expand_as", "take", "repeat_interleave", "unflatten",
+    ),
+    _pad: ("constant_pad_nd",),
+    _copy: ("copy",),
+    _take: ("take_elements",),
+    _put: ("put_elements",),
+    _index: ("index",),
+    _index_put: ("index_put", "_unsafe_index_put"),
+    _scatter: ("slice_scatter", "select_scatter", "diagonal_scatter"),
+}
+ROWS = [
+    *(Operation(name, "movement", rule, rule.__doc__ or "") for rule, names in RULES.items() for name in names),
+    Operation("cat", "movement", _join("cat"), "concatenation"),
+    Operation("stack", "movement", _join("stack"), "concatenation along a new axis"),
+]

@@ -1,0 +1,336 @@
+"""Runs a model once and keeps a tape of its ATen operations.
+
+The recorder is a ``TorchDispatchMode``: it sits below autograd and sees every operation whatever way the model was
+written. In-place operations become their functional counterparts; each storage has one base slot, and a view of a
+written storage is read again from it. Recording costs about one forward pass.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.modules import module as torch_module
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from netgraph.errors import InputError, NetgraphError, RecordError, UnsupportedOperation
+from netgraph.network.elements import positions, put_elements, take_elements
+from netgraph.network.tape import Call, Slot, Tape
+
+_OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
+
+
+def record(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Tape:
+    """Run ``model(*args, **kwargs)`` once, in evaluation mode and without gradients, and return its tape.
+
+    The model is left as it was: mode of every module, parameters and buffers (a forward pass that writes to them is
+    undone), gradients, hooks, and the random states of torch, numpy and Python.
+
+    Raises
+    ------
+    RecordError : the model raised an error of its own, or its output does not depend on the input.
+    UnsupportedOperation : it used an operation that cannot be put on a tape.
+    """
+    tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs or {})) if isinstance(leaf, torch.Tensor)]
+    floats = [t for t in tensors if t.is_floating_point()]
+    tape = Tape(dtype=floats[0].dtype if floats else torch.get_default_dtype())
+    recorder = _Recorder(tape, model)
+    for tensor in tensors:
+        tape.inputs.append(recorder.adopt(tensor))
+    with undisturbed(model), recorder.watching():
+        try:
+            with recorder:
+                output = model(*args, **(kwargs or {}))
+        except NetgraphError:
+            raise
+        except Exception as error:
+            raise _explain(error, recorder, tensors) from error
+        finally:
+            recorder.restore()
+    tape.output = recorder.finish(output)
+    return tape
+
+
+def _explain(error: Exception, recorder: _Recorder, tensors: list[torch.Tensor]) -> NetgraphError:
+    shapes = ", ".join(str(tuple(t.shape)) for t in tensors)
+    module = recorder.module
+    kind = recorder.tape.modules.get(module, "")
+    place = f"layer {module!r} ({kind})" if module else "the model"
+    needs = recorder.needs.get(module, "")
+    text = str(error).strip().split("\n")[0]
+    if isinstance(error, (RuntimeError, ValueError, IndexError)) and _looks_like_shape(text):
+        return InputError(
+            f"the input of shape {shapes} does not fit: {place} failed with: {text}. "
+            f"{needs}Pass inputs with a leading batch axis, in the shape that the network was trained on"
+        )
+    return RecordError(f"{place} failed on an input of shape {shapes}: {type(error).__name__}: {text}")
+
+
+def _looks_like_shape(text: str) -> bool:
+    words = ("shape", "size", "dimension", "channels", "expected input", "invalid for input", "out of range")
+    return any(word in text.lower() for word in words)
+
+
+@contextlib.contextmanager
+def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
+    """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    training = [m.training for m in modules]
+    python, numpy = random.getstate(), np.random.get_state()
+    fast = torch.backends.mha.get_fastpath_enabled()
+    if any(training):
+        names = [n or type(m).__name__ for n, m in model.named_modules() if m.training]  # type: ignore[attr-defined]
+        warnings.warn(
+            f"the model is in training mode ({len(names)} modules); netgraph reads it in evaluation mode: call model.eval()",
+            stacklevel=6,
+        )
+    try:
+        for m in modules:
+            m.training = False
+        torch.backends.mha.set_fastpath_enabled(False)
+        math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), math:
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for m, flag in zip(modules, training, strict=True):
+            m.training = flag
+        random.setstate(python)
+        np.random.set_state(numpy)
+
+
+@dataclass
+class _Storage:
+    """One piece of memory: the tensor that was met first is its base; the slot holds the base's newest value."""
+
+    base: torch.Tensor
+    slot: int
+    version: int = 0
+    borrowed: bool = False  # it existed before the recording
+    original: torch.Tensor | None = None
+
+
+class _Recorder(TorchDispatchMode):
+    def __init__(self, tape: Tape, model: Callable[..., Any]) -> None:
+        super().__init__()
+        self.tape = tape
+        self.model = model
+        self._known: dict[int, tuple[torch.Tensor, int, int]] = {}  # id -> tensor (kept alive), slot, version
+        self._storages: dict[int, _Storage] = {}
+        self._stack: list[str] = [""]
+        self.module = ""
+        self.needs: dict[str, str] = {}
+        self._names: dict[tuple[int, tuple[int, ...]], str] = {}
+        self._module_names: dict[int, str] = {}
+        if isinstance(model, torch.nn.Module):
+            for name, module in model.named_modules():
+                self._module_names[id(module)] = name
+                tape.modules[name] = type(module).__name__
+                for tensor in (*module.parameters(recurse=False), *module.buffers(recurse=False)):
+                    tape.owners.setdefault(name, set()).add(tensor.untyped_storage().data_ptr())
+                expects = getattr(module, "in_channels", getattr(module, "in_features", None))
+                if expects is not None:
+                    self.needs[name] = f"It expects {expects} input {'channels' if hasattr(module, 'in_channels') else 'features'}. "
+            for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+                self._names.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name)
+
+    # -- which module is running ---------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        def enter(module: torch.nn.Module, _: Any) -> None:
+            self._stack.append(self._module_names.get(id(module), self._stack[-1]))
+            self.module = self._stack[-1]
+
+        def leave(module: torch.nn.Module, _: Any, __: Any) -> None:
+            self._stack.pop()
+
+        handles = [
+            torch_module.register_module_forward_pre_hook(enter),
+            torch_module.register_module_forward_hook(leave),
+        ]
+        try:
+            yield
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    # -- tensors and slots ---------------------------------------------------------------------------
+
+    def adopt(self, tensor: torch.Tensor) -> int:
+        """Give a tensor a slot of its own."""
+        slot = self.tape.new_slot(tensor)
+        key = _key(tensor)
+        storage = self._storages.setdefault(key, _Storage(tensor, slot))
+        self._known[id(tensor)] = (tensor, slot, storage.version)
+        return slot
+
+    def _constant(self, tensor: torch.Tensor) -> int:
+        fresh = _key(tensor) not in self._storages
+        slot = self.adopt(tensor)
+        self._storages[_key(tensor)].borrowed |= fresh
+        self.tape.constants[slot] = tensor.detach()
+        name = self._names.get((tensor.data_ptr(), tuple(tensor.shape)))
+        if name is not None:
+            self.tape.names[slot] = name
+        return slot
+
+    def _read(self, tensor: torch.Tensor) -> Slot:
+        storage = self._storages.get(_key(tensor))
+        if id(tensor) not in self._known:
+            if storage is None or (storage.borrowed and storage.version == 0):
+                return Slot(self._constant(tensor))
+            self._known[id(tensor)] = (tensor, -1, -1)
+        _, slot, version = self._known[id(tensor)]
+        assert storage is not None
+        if version != storage.version:
+            slot = self._window(storage, tensor)
+            self._known[id(tensor)] = (tensor, slot, storage.version)
+        return Slot(slot)
+
+    def _window(self, storage: _Storage, tensor: torch.Tensor) -> int:
+        if _geometry(tensor) == _geometry(storage.base):
+            return storage.slot
+        places = self._places(storage, tensor)
+        return self._emit(take_elements, "take_elements", (Slot(storage.slot), places), {}, [tensor])[0] or 0
+
+    def _places(self, storage: _Storage, tensor: torch.Tensor) -> torch.Tensor:
+        places = positions(storage.base, *_geometry(tensor))
+        if places is None:
+            raise UnsupportedOperation(
+                f"a write through a view that reaches beyond the tensor it was made from ({self._where()}): "
+                "build the tensor with torch.cat or torch.stack instead"
+            )
+        return places
+
+    def _write(self, tensor: torch.Tensor, slot: int) -> None:
+        storage = self._storages[_key(tensor)]
+        if storage.version == 0 and storage.borrowed:
+            storage.original = self._before
+        if _geometry(tensor) == _geometry(storage.base):
+            storage.slot = slot
+        else:
+            args = (Slot(storage.slot), self._places(storage, tensor), Slot(slot))
+            storage.slot = self._emit(put_elements, "put_elements", args, {}, [storage.base])[0] or 0
+        storage.version += 1
+        self._known[id(tensor)] = (tensor, slot, storage.version)
+
+    def restore(self) -> None:
+        """Undo what the forward pass wrote into tensors that it did not make itself."""
+        for storage in self._storages.values():
+            if storage.original is not None:
+                storage.base.copy_(storage.original)
+
+    # -- calls ---------------------------------------------------------------------------------------
+
+    def _where(self) -> str:
+        frame = sys._getframe(2)
+        while frame is not None:
+            name = frame.f_code.co_filename
+            if not name.startswith(_OWN) and not name.startswith("<"):
+                return f"{Path(name).name}:{frame.f_lineno}"
+            frame = frame.f_back  # type: ignore[assignment]
+        return ""
+
+    def _emit(
+        self, op: Callable[..., Any], name: str, args: Any, kwargs: Any, outputs: list[Any], random: bool = False
+    ) -> tuple[int | None, ...]:
+        slots = tuple(self.tape.new_slot(o) if isinstance(o, torch.Tensor) else None for o in outputs)
+        self.tape.calls.append(
+            Call(len(self.tape.calls), op, name, tuple(args), dict(kwargs), slots, self._stack[-1], self._where(), random)
+        )
+        return slots
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        schema = func._schema
+        name = schema.name.split("::")[1]
+        self.module = self._stack[-1]
+        slots = pytree.tree_map_only(torch.Tensor, self._read, (args, kwargs))
+        writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+        if writes:
+            return self._inplace(func, name, writes, args, kwargs, slots)
+        out = func(*args, **kwargs)
+        if name in {"_local_scalar_dense", "equal"}:
+            self._look(slots)
+        outputs = list(out) if isinstance(out, (tuple, list)) else [out]
+        random = torch.Tag.nondeterministic_seeded in func.tags and not _asleep(name, args, kwargs)
+        op = getattr(torch.ops.aten, _UNINITIALISED[name]) if name in _UNINITIALISED else func
+        made = self._emit(op, name, *slots, outputs, random)
+        for tensor, slot in zip(outputs, made, strict=True):
+            if slot is None:
+                continue
+            if random:
+                self.tape.constants[slot] = tensor.detach()
+            storage = self._storages.setdefault(_key(tensor), _Storage(tensor, slot))
+            self._known[id(tensor)] = (tensor, slot, storage.version)
+        return out
+
+    def _inplace(self, func: Any, name: str, writes: list[Any], args: Any, kwargs: Any, slots: Any) -> Any:
+        """Record the functional counterpart, then let every alias see the new value."""
+        order = {a.name: i for i, a in enumerate(func._schema.arguments)}
+        targets = [args[order[w.name]] if order[w.name] < len(args) else kwargs.get(w.name) for w in writes]
+        targets = [t for t in targets if isinstance(t, torch.Tensor)]
+        base = name[:-1] if name.endswith("_") else name
+        packet = getattr(torch.ops.aten, {"_index_put_impl": "index_put"}.get(base, base), None)
+        for target in targets:
+            storage = self._storages[_key(target)]
+            self._before = storage.base.detach().clone() if storage.borrowed and storage.version == 0 else None
+        out = func(*args, **kwargs)
+        call_args, call_kwargs = slots
+        call_kwargs = {k: v for k, v in call_kwargs.items() if k not in {w.name for w in writes}}
+        random = torch.Tag.nondeterministic_seeded in func.tags
+        if packet is None or (len(targets) != 1 and not random):
+            if any(self._read(t).index in self.tape.dependent for t in targets) or name not in {"set_", "resize_"}:
+                raise UnsupportedOperation(
+                    f"aten::{name} writes in place in a way that cannot be recorded (module {self._stack[-1]!r}, {self._where()})"
+                )
+        for target in targets:
+            slot = self._emit(packet, base, call_args, call_kwargs, [target], random)[0]
+            assert slot is not None
+            if random:
+                self.tape.constants[slot] = target.detach().clone()
+            self._write(target, slot)
+        return out
+
+    def _look(self, slots: Any) -> None:
+        """The model's Python code asks for a value: what follows may hold for this input alone."""
+        read = {s.index for s in pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot)) if isinstance(s, Slot)}
+        self.tape.__dict__.pop("dependent", None)
+        if read & self.tape.dependent:
+            self.tape.branches.append(self._where())
+        self.tape.__dict__.pop("dependent", None)
+
+    def finish(self, output: Any) -> Any:
+        """The output with tensors replaced by slots."""
+        tree = pytree.tree_map_only(torch.Tensor, self._read, output)
+        for cached in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
+            self.tape.__dict__.pop(cached, None)
+        if isinstance(tree, Slot) or isinstance(tree, (tuple, list, dict)):
+            return tree
+        return {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)} if hasattr(output, "__dict__") else tree
+
+
+def _asleep(name: str, args: Any, kwargs: Any) -> bool:
+    """Dropout outside training draws nothing."""
+    if name == "native_dropout":
+        return not (args[2] if len(args) > 2 else kwargs.get("train", True))
+    return name.startswith("_scaled_dot_product")
+
+
+def _key(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _geometry(tensor: torch.Tensor) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    return tuple(tensor.shape), tuple(tensor.stride()), int(tensor.storage_offset())

@@ -1,0 +1,170 @@
+"""The tape: what a model did with one input, as pure tensor operations.
+
+A tape is a list of calls on numbered slots (single assignment). In-place operations have been made functional and
+aliases resolved while it was recorded, so it can be played forward with other values: other dtypes, frozen gates,
+masked kernels, or vertex numbers instead of activations.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch.utils import _pytree as pytree
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A reference to the value that a call, an input or a constant put on the tape."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation.
+
+    Attributes
+    ----------
+    index : its place on the tape.
+    op : what plays it: an ATen operator, or one of :mod:`netgraph.network.elements`.
+    name : its name in the table of operations ("convolution", "relu" …).
+    args, kwargs : as the operator takes them, tensors replaced by :class:`Slot`.
+    outputs : slots of the tensors it gives back; None where it gives something else.
+    module : dotted name of the torch module that ran it.
+    where : "file:line" of the user's code that ran it.
+    """
+
+    index: int
+    op: Callable[..., Any]
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    outputs: tuple[int | None, ...]
+    module: str
+    where: str
+    random: bool = False
+
+    @cached_property
+    def reads(self) -> tuple[int, ...]:
+        """Slots that it reads, in order."""
+        return tuple(leaf.index for leaf in _leaves((self.args, self.kwargs)))
+
+    def place(self) -> str:
+        """For messages: the operation, its module and the line of code."""
+        module = f" in module {self.module!r}" if self.module else ""
+        return f"aten::{self.name}{module} ({self.where or 'source unknown'})"
+
+
+def _leaves(tree: Any) -> Iterator[Slot]:
+    return (leaf for leaf in pytree.tree_leaves(tree, is_leaf=_is_slot) if isinstance(leaf, Slot))
+
+
+def _is_slot(x: Any) -> bool:
+    return isinstance(x, Slot)
+
+
+def fill(tree: Any, values: Callable[[int], Any]) -> Any:
+    """A copy of a tree of arguments with every slot replaced by ``values(index)``."""
+    return pytree.tree_map(lambda x: values(x.index) if isinstance(x, Slot) else x, tree, is_leaf=_is_slot)
+
+
+@dataclass
+class Tape:
+    """What a model did once.
+
+    Attributes
+    ----------
+    calls : the operations, in order.
+    constants : slot -> tensor that no call made: parameters, buffers, literals. By reference.
+    names : slot -> name of that parameter or buffer ("fc1.weight").
+    inputs : slots of the input tensors.
+    output : the model's output, tensors replaced by slots.
+    shapes, dtypes : of every slot, as recorded.
+    dtype : floating dtype that the model was run in.
+    branches : places where the model's Python code looked at values, so that the tape holds for this input alone.
+    modules : dotted name -> class name of every torch module.
+    """
+
+    dtype: torch.dtype
+    calls: list[Call] = field(default_factory=list)
+    constants: dict[int, torch.Tensor] = field(default_factory=dict)
+    names: dict[int, str] = field(default_factory=dict)
+    inputs: list[int] = field(default_factory=list)
+    output: Any = None
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    dtypes: list[torch.dtype] = field(default_factory=list)
+    branches: list[str] = field(default_factory=list)
+    modules: dict[str, str] = field(default_factory=dict)
+    owners: dict[str, set[int]] = field(default_factory=dict)
+
+    def new_slot(self, tensor: torch.Tensor) -> int:
+        self.shapes.append(tuple(tensor.shape))
+        self.dtypes.append(tensor.dtype)
+        return len(self.shapes) - 1
+
+    def floating(self, slot: int) -> bool:
+        return self.dtypes[slot].is_floating_point
+
+    @property
+    def signature(self) -> list[str]:
+        """What was called, without the shapes: equal for tapes of the same program."""
+        return [call.name for call in self.calls]
+
+    @cached_property
+    def uses(self) -> Counter[int]:
+        """How often each slot is read by a call that matters, or given back."""
+        count: Counter[int] = Counter()
+        for call in self.calls:
+            if call.index in self.needed:
+                count.update(call.reads)
+        count.update(slot.index for slot in _leaves(self.output))
+        return count
+
+    @cached_property
+    def needed(self) -> set[int]:
+        """Indices of the calls that the output depends on."""
+        wanted = {slot.index for slot in _leaves(self.output)}
+        calls: set[int] = set()
+        for call in reversed(self.calls):
+            if any(slot in wanted for slot in call.outputs):
+                wanted.update(call.reads)
+                calls.add(call.index)
+        return calls
+
+    @cached_property
+    def dependent(self) -> set[int]:
+        """Slots whose values depend on the input."""
+        slots = set(self.inputs)
+        for call in self.calls:
+            if any(slot in slots for slot in call.reads):
+                slots.update(slot for slot in call.outputs if slot is not None)
+        return slots
+
+    @cached_property
+    def maker(self) -> dict[int, Call]:
+        """Slot -> the call that made it."""
+        return {slot: call for call in self.calls for slot in call.outputs if slot is not None}
+
+    @cached_property
+    def output_slot(self) -> int:
+        """The output that targets refer to: ``logits`` where the model names one, else the first floating tensor."""
+        tree = self.output
+        named = tree.get("logits") if isinstance(tree, dict) else getattr(tree, "logits", None)
+        candidates = list(_leaves(named if isinstance(named, Slot) else tree))
+        floats = [slot.index for slot in candidates if self.floating(slot.index)]
+        return floats[0] if floats else -1
+
+    @cached_property
+    def logits_slot(self) -> int:
+        """The output before a final softmax or log-softmax, which is no part of the graph."""
+        slot = self.output_slot
+        call = self.maker.get(slot)
+        while call is not None and call.name in {"_softmax", "_log_softmax", "detach", "alias", "clone"}:
+            slot = call.reads[0]
+            call = self.maker.get(slot)
+        return slot

@@ -1,0 +1,91 @@
+"""What ``target=`` may be: from a class number to a function of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from netgraph.errors import InputError, unknown
+from netgraph.network.replay import Replay
+from netgraph.network.shapes import batchify, canonical
+
+Objective = Callable[[Replay, torch.Tensor], torch.Tensor]
+"""(what was played, logits) -> one number per input, shape (N,)."""
+
+
+def objective(target: Any) -> Objective:
+    """The quantity that a graph attributes.
+
+    ``None`` (a single output), a class number (its raw logit), ``("logit", c)``, ``("centred", c)`` (logit c minus the mean
+    of the others), a pair ``(a, b)`` (difference of two logits), ``"prediction"``, a tensor with a class per input, a vertex
+    id such as ``"fc2:7"``, or a function of the logits that gives a number per input or one number.
+    """
+    if callable(target):
+        return lambda _, logits: torch.atleast_1d(target(logits))
+    if isinstance(target, str) and ":" in target:
+        return lambda played, _: _vertex(played, target)
+    if isinstance(target, str) and target != "prediction":
+        raise InputError(f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a function")
+    return lambda _, logits: _classes(target, logits)
+
+
+def _classes(target: Any, logits: torch.Tensor) -> torch.Tensor:
+    logits = logits.reshape(1, -1) if logits.dim() <= 1 else logits
+    if logits.dim() > 2:
+        raise InputError(f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the output")
+    n, classes = logits.shape
+    if target is None:
+        if classes != 1:
+            raise InputError(f"the network has {classes} outputs: say which with target= (a class number, 'prediction', a function …)")
+        return logits[:, 0]
+    if isinstance(target, str):
+        return logits.gather(1, logits.detach().argmax(1, keepdim=True))[:, 0]
+    if isinstance(target, tuple) and len(target) == 2:
+        how, c = target
+        if how == "logit":
+            return logits[:, _class(c, classes)]
+        if how == "centred":
+            one = logits[:, _class(c, classes)]
+            return one - (logits.sum(1) - one) / max(classes - 1, 1)
+        return logits[:, _class(how, classes)] - logits[:, _class(c, classes)]
+    if isinstance(target, torch.Tensor) or hasattr(target, "__len__"):
+        wanted = torch.as_tensor(target, device=logits.device).reshape(-1).long()
+        if wanted.numel() != n:
+            raise InputError(f"target has {wanted.numel()} classes for {n} inputs: pass one per input")
+        for c in (int(wanted.min()), int(wanted.max())):
+            _class(c, classes)
+        return logits.gather(1, wanted[:, None])[:, 0]
+    return logits[:, _class(target, classes)]
+
+
+def _class(c: Any, classes: int) -> int:
+    if isinstance(c, bool) or int(c) != c or not -classes <= int(c) < classes:
+        raise InputError(f"target {c!r} is no class of this network: it has {classes} outputs, 0 to {classes - 1}")
+    return int(c)
+
+
+def _vertex(played: Replay, name: str) -> torch.Tensor:
+    numbering = played.numbering
+    layer_name, _, index = name.rpartition(":")
+    layers = {layer.name: layer for layer in numbering.layers}
+    if layer_name not in layers:
+        raise unknown("layer", layer_name, layers, f" in target {name!r}")
+    layer = layers[layer_name]
+    try:
+        place = [int(i) for i in index.split(",")]
+        number = layer.start
+        grid = layer.grid if len(place) > 1 else (layer.size,)
+        if len(place) != len(grid) or any(not 0 <= p < n for p, n in zip(place, grid, strict=True)):
+            raise ValueError
+        offset = 0
+        for p, n in zip(place, grid, strict=True):
+            offset = offset * n + p
+    except ValueError:
+        raise InputError(f"target {name!r} is no vertex: layer {layer_name!r} has vertices of shape {layer.grid}") from None
+    value = played.activation(layer)
+    flat = batchify(value, canonical(layer.numbers).shape)
+    at = torch.nonzero(canonical(layer.numbers).reshape(-1) == number + offset)[0, 0]
+    n = played.inputs[0].shape[0]
+    return flat[:, at].reshape(n, -1).mean(1) if flat.shape[0] % max(n, 1) == 0 else flat[:, at].mean().reshape(1)

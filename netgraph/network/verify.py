@@ -1,0 +1,128 @@
+"""The proof that a graph is the network at an input.
+
+Five independent comparisons, in float64, each relative to the largest value of its kind:
+
+forward       the frozen replay against the model itself.
+weight        the emitted blocks against the operations: a forward pass through weights, gates, biases and constants at
+              the input; and random values at every vertex, pushed through both, so that no edge hides behind a silent unit.
+              At channel granularity the weights against the reduction of the model's own kernels.
+completeness  input shares + constant shares against the target.
+conservation  what flows into and out of every vertex, and every edge's flow, against autograd.
+path          the product of gated weights, summed over all paths, against autograd's ∂target/∂input.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils import _pytree as pytree
+
+from netgraph.network.checks import Truth, check, relative
+from netgraph.network.record import undisturbed
+from netgraph.network.replay import Replay
+from netgraph.network.tape import Tape, fill
+
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
+
+TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Relative errors, the worst over the inputs and over both granularities; ``operations`` by kind.
+
+    ``str`` prints a small table; ``bool`` is true where every error is at most ``tolerance``.
+    """
+
+    forward_error: float
+    weight_error: float
+    completeness_error: float
+    conservation_error: float
+    path_error: float
+    operations: dict[str, int] = field(default_factory=dict)
+    unsupported: tuple[str, ...] = ()
+    inputs: int = 1
+    tolerance: float = TOLERANCE
+
+    @property
+    def errors(self) -> dict[str, float]:
+        """Name -> relative error."""
+        return {
+            name: getattr(self, f"{name}_error") for name in ("forward", "weight", "completeness", "conservation", "path")
+        }
+
+    @property
+    def exact(self) -> bool:
+        """Every error is within the tolerance."""
+        return all(error <= self.tolerance for error in self.errors.values())
+
+    def __bool__(self) -> bool:
+        return self.exact
+
+    def __str__(self) -> str:
+        rows = [f"  {name:<13}{error:9.1e}  {'ok' if error <= self.tolerance else 'FAILS'}" for name, error in self.errors.items()]
+        kinds = ", ".join(f"{n} {kind}" for kind, n in self.operations.items())
+        head = "the graph is the network" if self.exact else "the graph is NOT the network"
+        return "\n".join([f"{head} (relative errors, float64, {self.inputs} input{'s' if self.inputs != 1 else ''})", *rows, f"  operations   {kinds}"])
+
+
+def verify(net: Network, given: list[torch.Tensor]) -> Verification:
+    """Compare the network's graphs with the network at each input."""
+    worst = {name: 0.0 for name in ("forward", "weight", "completeness", "conservation", "path")}
+    worst["forward"] = forward_error(net, given)
+    for i in range(len(given[0])):
+        one = [x[i : i + 1].double() for x in given]
+        for granularity in ("unit", "channel"):
+            truth = Truth(net, one, granularity)
+            for name, error in check(truth.graph(), truth).items():
+                worst[name] = max(worst[name], error)
+    return Verification(
+        *(worst[name] for name in ("forward", "weight", "completeness", "conservation", "path")), net.operations(), (), len(given[0])
+    )
+
+
+def forward_error(net: Network, given: list[torch.Tensor]) -> float:
+    """The frozen replay in float64 against the model in float64 (in its own dtype where it cannot be converted)."""
+    expected, dtype = _model_output(net, given)
+    got = []
+    for i in range(len(given[0])):
+        one = [x[i : i + 1] for x in given]
+        tape = net._tape(one)
+        played = Replay(tape, net._numbering("channel", one, dtype), dtype, gradients=False)
+        got.append(_finish(tape, played.run([x.to(dtype) for x in one])))
+    return relative(torch.cat(got).reshape(-1).numpy(), expected.reshape(-1).numpy())
+
+
+def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
+    """From the logits to the output: the softmax at the end, which is no part of the graph."""
+    values = {tape.logits_slot: logits}
+    for call in tape.calls:
+        if call.reads and all(s in values for s in call.reads) and call.index in tape.needed:
+            args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
+            out = call.op(*args, **kwargs)
+            values.update({s: t for s, t in zip(call.outputs, [out], strict=False) if s is not None})
+    return torch.atleast_1d(values[tape.output_slot])
+
+
+def _model_output(net: Network, given: list[torch.Tensor]) -> tuple[torch.Tensor, torch.dtype]:
+    model: Any = net.model
+    with undisturbed(model):
+        if isinstance(model, torch.nn.Module):
+            double, dtype = copy.deepcopy(model).double(), torch.float64
+        else:
+            double, dtype = model, net.dtype
+        outs = [double(*[x[i : i + 1].to(dtype) for x in given]) for i in range(len(given[0]))]
+    return torch.cat([torch.atleast_1d(_main(out)) for out in outs]), dtype
+
+
+def _main(out: Any) -> torch.Tensor:
+    """The output that targets refer to."""
+    if not isinstance(out, (torch.Tensor, tuple, list, dict)):
+        out = {name: t for name, t in vars(out).items() if isinstance(t, torch.Tensor)}
+    out = out["logits"] if isinstance(out, dict) and "logits" in out else out
+    return next(t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.is_floating_point())
