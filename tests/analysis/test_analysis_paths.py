@@ -115,13 +115,13 @@ def test_a_path_starts_at_a_bias_vertex_too() -> None:
 
 
 def at_input(graph: Graph, x: list[float], target: int) -> Graph:
-    """A ReLU chain at one input: activations, gates, contributions and attributions, by the definitions."""
+    """A chain with LeakyReLU (slope 1/4) at one input: activations, gates, contributions and attributions, by the definitions."""
     activation, gates, z = [np.array(x)], [np.ones(len(x))], [np.array(x)]
     bias = np.asarray(graph.columns.get("bias", np.zeros(graph.n)), dtype=float)
     for i, block in enumerate(graph.blocks):
         z.append(block.weight @ activation[-1] + bias[graph.layer(block.target).vertices])
         last = i == len(graph.blocks) - 1
-        gates.append(np.ones(len(z[-1])) if last else (z[-1] > 0).astype(float))
+        gates.append(np.ones(len(z[-1])) if last else np.where(z[-1] > 0, 1.0, 0.25))
         activation.append(gates[-1] * z[-1])
     upstream = np.eye(len(z[-1]))[target]
     blocks: list[Block] = []
