@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from netgraph.analysis.path_search import ANY, best_paths
+from netgraph.analysis.path_search import ANY, Found, best_paths
 from netgraph.analysis.structure import Pair, Vector, edge_values, pairs, sweep_forward, vertex_number
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.graph import Graph
@@ -92,30 +92,25 @@ def paths(
         values = _without_first(values, begin)
     edges = [pair for pair in values.edges if pair.target.start <= end]
     found = best_paths(edges, values.start, end, int(k), SIGNS[sign])
-    table = pd.DataFrame(
+    table = _table(graph, found)
+    told = _totals(graph, edges, values.start, end, table["value"].to_numpy())
+    if not values.fractions:
+        whole = told["total_abs"] if values.whole is None else values.whole
+        table.insert(2, "share", table["value"] / whole if whole else np.nan)
+        told["target_value"] = values.whole
+    asked = {"target": target, "source": source, "weight": weight, "sign": sign, "group": group}
+    table.attrs = {**asked, "rule": values.rule, **told}
+    return table
+
+
+def _table(graph: Graph, found: list[Found]) -> pd.DataFrame:
+    return pd.DataFrame(
         {
             "rank": np.arange(1, len(found) + 1),
             "value": np.array([value for value, _ in found], dtype=np.float64),
             "vertices": pd.Series([tuple(graph.ids[list(vertices)]) for _, vertices in found], dtype=object),
         }
     )
-    attrs = _totals(graph, edges, values.start, end, table["value"].to_numpy())
-    whole = attrs["total_abs"] if values.whole is None else values.whole
-    if not values.fractions:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = table["value"].to_numpy() / whole if whole else np.full(len(table), np.nan)
-        table.insert(2, "share", share)
-        attrs["target_value"] = values.whole
-    table.attrs = {
-        "target": target,
-        "source": source,
-        "weight": weight,
-        "sign": sign,
-        "group": group,
-        "rule": values.rule,
-    }
-    table.attrs.update(attrs)
-    return table
 
 
 @dataclass(frozen=True)

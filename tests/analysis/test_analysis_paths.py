@@ -115,7 +115,7 @@ def test_a_path_starts_at_a_bias_vertex_too() -> None:
 
 
 def at_input(graph: Graph, x: list[float], target: int) -> Graph:
-    """A chain with LeakyReLU (slope 1/4) at one input: activations, gates, contributions and attributions, by the definitions."""
+    """A LeakyReLU chain (slope 1/4) at one input: activations, gates and flows, by their definitions."""
     activation, gates, z = [np.array(x)], [np.ones(len(x))], [np.array(x)]
     bias = np.asarray(graph.columns.get("bias", np.zeros(graph.n)), dtype=float)
     for i, block in enumerate(graph.blocks):
