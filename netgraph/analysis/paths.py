@@ -98,8 +98,8 @@ def paths(
         whole = told["total_abs"] if values.whole is None else values.whole
         table.insert(2, "share", table["value"] / whole if whole else np.nan)
         told["target_value"] = values.whole
-    asked = {"target": target, "source": source, "weight": weight, "sign": sign, "group": group}
-    table.attrs = {**asked, "rule": values.rule, **told}
+    asked: dict[Any, Any] = {"target": target, "source": source, "weight": weight, "sign": sign, "group": group}
+    table.attrs = asked | {"rule": values.rule} | told
     return table
 
 
