@@ -19,7 +19,12 @@ SIGNS = {1: ("positive", "pos"), -1: ("negative", "neg"), 0: ("zero, or without 
 def legend(p: Picture) -> dict[str, Any]:
     """Everything that the template's legend needs."""
     column, colours, sizes, largest = p.drawn.column, p.colours, p.sizes, p.stage.largest
-    crowded = bool((p.radius[p.kept] < wished(sizes.part[p.kept], largest) - 1e-6).any())
+    notes = {
+        "Where a layer is crowded, its largest vertices are drawn smaller.": bool(
+            (p.radius[p.kept] < wished(sizes.part[p.kept], largest) - 1e-6).any()
+        ),
+        "Faint vertices touch no drawn edge.": not np.isin(p.kept, [p.drawn.source, p.drawn.target]).all(),
+    }
     return {
         "sign_of": column + (" or summed taps" if p.drawn.by_taps else ""),
         "signs": [
@@ -43,7 +48,7 @@ def legend(p: Picture) -> dict[str, Any]:
             {"value": number(sizes.limit * part), "radius": round(float(wished(np.array(part), largest)), 2)}
             for part in ((1.0, 0.4, 0.1) if sizes.limit else (0.0,))
         ],
-        "size_note": "Where a layer is crowded, its largest vertices are drawn smaller." if crowded else "",
+        "size_note": " ".join(note for note, applies in notes.items() if applies),
     }
 
 

@@ -40,12 +40,13 @@ def percent(share: float) -> str:
 
 
 def title(graph: Graph) -> str:
-    """The name that the graph carries, or its layers' sizes."""
+    """The name that the graph carries, or its model's class and its layers' sizes."""
     if graph.meta.get("name"):
         return text(graph.meta["name"])
-    if 1 <= len(graph.layers) <= 8:
-        return "-".join(str(layer.size) for layer in graph.layers) + " network"
-    return f"network of {len(graph.layers)} layers"
+    sizes = [str(layer.size) for layer in graph.layers if layer.kind != "bias"]
+    shape = "-".join(sizes) if 1 <= len(sizes) <= 8 else f"{len(sizes)} layers"
+    model = text(graph.meta.get("model") or "network")
+    return f"{'network' if model == 'Sequential' else model} {shape}"
 
 
 def summary(graph: Graph) -> str:

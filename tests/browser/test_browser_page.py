@@ -66,6 +66,12 @@ def deep() -> Graph:
     )
 
 
+def very_deep() -> Graph:
+    """More layers than headings have room for; a layer without vertices among them."""
+    graph = Graph.from_matrices([RNG.normal(size=(4, 4)) for _ in range(70)])
+    return Graph((*graph.layers, Layer("none", "none", "linear", (0,), graph.n, 0)), graph.blocks)
+
+
 GRAPHS: dict[str, Callable[[], Graph]] = {"mlp": mlp, "attribution": attribution, "cnn": cnn, "deep": deep}
 
 PIXELS = """() => {
@@ -131,13 +137,22 @@ def test_no_text_is_clipped_or_overlapped(visit: Any, name: str, width: int, hei
             apart = a["right"] < b["left"] or b["right"] < a["left"] or a["bottom"] < b["top"] or b["bottom"] < a["top"]
             assert apart, (a, b)
     too_wide = page.evaluate(
-        """() => [...document.querySelectorAll("header *, footer *, aside *")]
+        """() => [...document.querySelectorAll("header :not(.unseen), footer *, aside *")]
             .filter((e) => e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0)
             .filter((e) => getComputedStyle(e).display !== "inline")
             .map((e) => e.outerHTML.slice(0, 80))"""
     )
     assert too_wide == []
     assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_of_too_many_headings_some_are_left_out(visit: Any) -> None:
+    opened = visit(ng.render(very_deep()))
+    boxes = opened.page.evaluate(BOXES)
+    assert 20 < len(boxes) < 70
+    assert opened.console == []
+    feet = sorted(box["left"] for box in boxes)
+    assert min(np.diff(feet)) * 0.62 >= 15  # the distance between two slanted lines of text, 16 pixels less rounding
 
 
 def test_two_loads_give_the_same_picture(visit: Any) -> None:

@@ -88,6 +88,8 @@ def test_the_legend_explains_what_is_drawn() -> None:
     assert "colour: layer pixels 2 fc1 2 fc2 1" in said
     assert "area: strength, Σ|weight| of its edges 5 2 0.5" in said
     assert "arcs" not in said
+    assert "Faint" not in said
+    assert "Faint vertices touch no drawn edge." in words(ng.render(SMALL, top=1))
 
 
 def test_skips_are_arcs() -> None:
@@ -115,7 +117,10 @@ def test_where_it_comes_from() -> None:
 
 
 def test_titles() -> None:
-    assert ng.render(SMALL).title == "2-2-1 network"
+    assert ng.render(SMALL).title == "network 2-2-1"
+    assert ng.render(SMALL.with_meta(model="Sequential")).title == "network 2-2-1"
+    assert ng.render(SMALL.with_meta(model="LeNet")).title == "LeNet 2-2-1"
+    assert ng.render(Graph.from_matrices([[[1.0]]] * 9)).title == "network 10 layers"
     assert ng.render(SMALL, title="mine").title == "mine"
 
 

@@ -63,7 +63,7 @@
     return box;
   });
   const overlaps = (boxes) => {
-    const sorted = boxes.slice().sort((a, b) => a.left - b.left);
+    const sorted = boxes.filter(Boolean).sort((a, b) => a.left - b.left);
     for (let i = 0; i < sorted.length; i++)
       for (let j = i + 1; j < sorted.length && sorted[j].left < sorted[i].right + 6; j++)
         if (sorted[j].top < sorted[i].bottom + 1 && sorted[i].top < sorted[j].bottom + 1) return true;
@@ -87,9 +87,9 @@
     parent.className = "short slanted";
     slanted = true;
     fit();
-    const columns = [...new Set(data.layers.map((layer) => layer.x))].sort((a, b) => a - b);
+    const columns = [...new Set(data.layers.filter((layer) => layer.ids.length).map((layer) => layer.x))].sort((a, b) => a - b);
     const step = Math.min(...columns.slice(1).map((x, i) => x - columns[i])) * network.getScale();
-    const every = Math.ceil(16 / (step * SINE));
+    const every = Math.max(1, Math.ceil(16 / (step * SINE)));
     headings.forEach((box, i) => {
       shorten(box, data.layers[i].heading, SLANTED);
       box.classList.toggle("left-out", columns.indexOf(data.layers[i].x) % every !== 0);
@@ -97,6 +97,8 @@
     placeHeadings();
   };
   const placeHeadings = () => data.layers.map((layer, i) => {
+    headings[i].hidden = !layer.ids.length;
+    if (headings[i].hidden) return null;
     const point = network.canvasToDOM({ x: layer.x, y: layer.top }), width = stage.clientWidth;
     const w = headings[i].offsetWidth, h = headings[i].offsetHeight;
     if (slanted) {
