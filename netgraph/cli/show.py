@@ -9,7 +9,7 @@ import typer
 
 import netgraph as ng
 from netgraph.cli import options as opt
-from netgraph.cli.output import print_facts, print_rows, working
+from netgraph.cli.output import complain, print_facts, print_rows, working
 from netgraph.cli.source import How, open_graph
 
 
@@ -34,6 +34,8 @@ def demo(
     with progress_bar() as progress:
         findings = run_demo(out, dataset=dataset, data=data, epochs=epochs, seed=seed, progress=progress)
     print_rows(("network", "what", "value", "file"), findings, json)
+    folder = out.absolute()
+    complain(f"The files are in {folder}; a page to begin with: {folder / findings[0].network / 'image.html'}")
 
 
 def render(

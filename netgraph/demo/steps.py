@@ -116,17 +116,14 @@ def explain(subject: Subject) -> Iterator[Finding]:
     circuit = ng.circuit(net, data.test_images[:half], data.test_labels[:half], target=CLASS, edges=edges)
     evidence = ng.faithfulness(circuit, net, data.test_images[half : 2 * half], data.test_labels[half : 2 * half])
     circuit.save(subject.file("circuit"))
+    subject.file("circuit.txt").write_text(f"{evidence!r}\n", encoding="utf-8")
     ng.render(circuit.graph, subject.file("circuit.html"), title=f"{subject.name}: circuit of digit {CLASS}")
     yield subject.found(
         f"circuit of digit {CLASS}", f"{len(circuit):,} of {len(circuit.whole.edges):,} edges", "circuit/"
     )
     random = evidence.random["faithfulness"]["mean"]
-    yield subject.found(
-        "its faithfulness", f"{evidence.faithfulness:.2f} (random edges: {random:.2f})", "circuit/circuit.json"
-    )
-    yield subject.found(
-        "its accuracy", f"{evidence.accuracy:.1%} at telling {CLASS} from not {CLASS}", "circuit/circuit.json"
-    )
+    yield subject.found("its faithfulness", f"{evidence.faithfulness:.2f} (random edges: {random:.2f})", "circuit.txt")
+    yield subject.found("its accuracy", f"{evidence.accuracy:.1%} at telling {CLASS} from not {CLASS}", "circuit.txt")
     yield subject.found("page of the circuit", "its edges alone", "circuit.html")
 
 
