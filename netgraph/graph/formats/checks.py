@@ -61,7 +61,7 @@ def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_co
     if len(unsafe):
         raise TableError(
             f"{len(unsafe)} of {len(ids)} vertex ids are not safe in other tools, first {unsafe[0]!r}; expected text "
-            "that starts with a letter and is no word for missing (NA, null …): name the layers or the vertices otherwise"
+            "that starts with a letter and is no word for missing (NA, null …): rename the layers or the vertices"
         )
     if ids.n_unique() < len(ids):
         raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")

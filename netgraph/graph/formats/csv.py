@@ -17,9 +17,9 @@ from netgraph.graph.formats.checks import check_graph, check_target
 from netgraph.graph.formats.csv_read import read as read
 from netgraph.graph.formats.csv_read import read_activations as read_activations
 from netgraph.graph.formats.swap import replacing
-from netgraph.graph.formats.tables import Entry, quoted, write_table
+from netgraph.graph.formats.tables import TableWriter, quoted
 from netgraph.graph.graph import Block, Graph
-from netgraph.graph.tables import EdgeTile, edge_columns, edge_tiles, id_series, value_columns, vertex_frame
+from netgraph.graph.tables import EdgeTile, edge_columns, edge_tiles, value_columns, vertex_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,47 +33,46 @@ CHUNK = 100_000
 def write(graph: Graph, path: Path, activations: pd.DataFrame | None, overwrite: bool) -> Path:
     """See :func:`netgraph.write_graph`."""
     check_target(path, overwrite)
-    ids = id_series(graph)
     vertices = vertex_frame(graph, positions=True)
-    check_graph(graph, ids, vertices.columns, edge_columns(graph))
+    check_graph(graph, vertices["id"], vertices.columns, edge_columns(graph))
+    fields = quoted(vertices)
     with replacing(path) as folder:
-        files: dict[str, Entry] = {
-            "vertices.csv": _write_vertices(folder / "vertices.csv", vertices),
-            "edges.csv": write_table(folder / "edges.csv", edge_columns(graph), _edge_frames(graph, quoted(ids))),
-        }
-        if any(block.gate is not None or block.constant is not None for block in graph.blocks):
-            frames = _gate_frames(graph, quoted(ids))
-            files["gates.csv"] = write_table(folder / "gates.csv", ["block", "source", "gate", "constant"], frames)
+        with TableWriter(folder) as writer:
+            writer.write("edges.csv", edge_columns(graph), _edge_frames(graph, fields["id"]))
+            writer.write("vertices.csv", vertices.columns, [fields])
+            if any(block.gate is not None or block.constant is not None for block in graph.blocks):
+                writer.write("gates.csv", ["block", "source", "gate", "constant"], _gate_frames(graph, fields["id"]))
+            if activations is not None:
+                frame = _activation_frame(activations, vertices["id"])
+                writer.write("activations.csv", frame.columns, [quoted(frame)])
+            manifest = about.describe(graph, writer.entries())
         if activations is not None:
-            files["activations.csv"] = _write_activations(folder / "activations.csv", activations, ids)
-        text = json.dumps(about.describe(graph, files), indent=1, allow_nan=False)
+            manifest["activations"] = about.describe_activations(activations)
+        text = json.dumps(manifest, indent=1, allow_nan=False)
         (folder / "manifest.json").write_text(text + "\n", encoding="ascii")
     return path
 
 
-def _write_vertices(path: Path, vertices: pl.DataFrame) -> Entry:
-    fields = [quoted(column) if column.dtype == pl.String else column for column in vertices]
-    return write_table(path, vertices.columns, [pl.DataFrame(fields)])
-
-
 def _edge_frames(graph: Graph, ids: pl.Series) -> Iterator[pl.DataFrame]:
-    kinds = {block.kind: quoted(pl.Series([block.kind])) for block in graph.blocks}
-    names = value_columns(graph)
+    kinds = list(dict.fromkeys(block.kind for block in graph.blocks))
+    kind_fields = quoted(pl.DataFrame({"kind": pl.Series(kinds, dtype=pl.String)})).to_series()
+    missing = pl.Series([None], dtype=pl.Float32)
     for tile in edge_tiles(graph, CHUNK):
         _check_finite(tile)
-        weight = about.written(tile.weight, f"block {tile.block.source} -> {tile.block.target}")
+        block, at = tile.block, kinds.index(tile.block.kind)
+        weight = about.written(tile.weight, f"block {block.source} -> {block.target}")
         frame = {
-            "source": ids.gather(tile.source),
-            "target": ids.gather(tile.target),
+            "source": ids[tile.source],  # much faster than gather
+            "target": ids[tile.target],
             "weight": weight,
             "abs_weight": np.abs(weight),
-            "kind": kinds[tile.block.kind].new_from_index(0, len(tile)),
+            "kind": kind_fields[at : at + 1].new_from_index(0, len(tile)),
         }
-        for name in names:
-            if name in tile.values:
-                frame[f"value {name}"] = about.written(tile.values[name], f"value {name!r}")
-            else:
-                frame[f"value {name}"] = pl.Series([None], dtype=pl.Float32).new_from_index(0, len(tile))
+        for name in value_columns(graph):
+            values = tile.values.get(name)
+            frame[f"value {name}"] = (
+                missing.new_from_index(0, len(tile)) if values is None else about.written(values, f"value {name!r}")
+            )
         yield pl.DataFrame(frame)
 
 
@@ -110,7 +109,7 @@ def _optional(block: Block, name: str, size: int) -> pl.Series:
     return pl.Series(about.written(np.asarray(values), f"{name} of block {block.source} -> {block.target}"))
 
 
-def _write_activations(path: Path, table: pd.DataFrame, ids: pl.Series) -> Entry:
+def _activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
     known = set(ids.to_list())
     columns = [str(name) for name in table.columns]
     for name in columns:
@@ -120,5 +119,4 @@ def _write_activations(path: Path, table: pd.DataFrame, ids: pl.Series) -> Entry
         raise TableError("the activations name a vertex twice; expected one column per vertex id")
     values = about.written(table.to_numpy(), "activations")
     labels = pl.Series("input", [str(label) for label in table.index], dtype=pl.String)
-    frame = pl.DataFrame([quoted(labels), *(pl.Series(name, values[:, i]) for i, name in enumerate(columns))])
-    return {**write_table(path, ["input", *columns], [frame]), **about.describe_activations(table)}
+    return pl.DataFrame([labels, *(pl.Series(name, values[:, i]) for i, name in enumerate(columns))])

@@ -12,7 +12,7 @@ from netgraph.errors import GraphError, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.swap import recover
-from netgraph.graph.formats.tables import read_table
+from netgraph.graph.formats.tables import check_file, read_table
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.graph.tables import POSITIONS
 
@@ -54,18 +54,16 @@ def read_activations(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     recover(path)
-    files = about.load(path)["files"]
-    if "activations.csv" not in files:
+    manifest, at = about.load(path), path / "activations.csv"
+    if "activations" not in manifest:
         raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
-    entry, at = files["activations.csv"], path / "activations.csv"
-    header = pl.read_csv(at, n_rows=0).columns
-    frame = read_table(
-        at, entry, {name: TYPES.get(entry["dtype"], pl.Float64) for name in header} | {"input": pl.String}
-    )
+    said, entry = manifest["activations"], manifest["files"]["activations.csv"]
+    check_file(at, entry)
+    names = pl.read_csv(at, n_rows=0, infer_schema=False).columns[1:]
+    frame = read_table(at, entry, {"input": pl.String, **dict.fromkeys(names, _parsed([said["dtype"]]))})
     labels = frame["input"].to_list()
-    index = pd.Index([int(label) for label in labels] if entry["index"] == "int64" else labels, name=entry["name"])
-    values = frame.drop("input").to_numpy().astype(entry["dtype"], copy=False)
-    return pd.DataFrame(values, index=index, columns=header[1:])
+    index = pd.Index([int(label) for label in labels] if said["index"] == "int64" else labels, name=said["name"])
+    return pd.DataFrame(frame.drop("input").to_numpy().astype(said["dtype"]), index=index, columns=names)
 
 
 def _vertices(folder: Path, manifest: about.Manifest, n: int) -> tuple[pl.Series, dict[str, Array]]:

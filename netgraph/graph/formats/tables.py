@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import os
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -22,42 +24,70 @@ Entry = dict[str, Any]
 _PIECE = 1 << 20
 
 
-def quoted(text: pl.Series) -> pl.Series:
-    """Text as a CSV field: in quotes where it needs them, empty text as ``""``; null stays null.
+def quoted(frame: pl.DataFrame) -> pl.DataFrame:
+    """Text as CSV fields: in quotes where it needs them, empty text as ``""``; null stays null, numbers stay numbers.
 
-    Quoting the few ids of a layer once, rather than each of its edges' ends, makes writing edges faster by a half.
+    Quoting each id once, rather than at both ends of each of its edges, makes writing edges faster by a third.
 
-    >>> quoted(pl.Series(["fc1:0", "conv:1,2,3", "", None])).to_list()
+    >>> quoted(pl.DataFrame({"id": ["fc1:0", "conv:1,2,3", "", None]}))["id"].to_list()
     ['fc1:0', '"conv:1,2,3"', '""', None]
     """
-    inside = text.str.replace_all('"', '""', literal=True)
+    text = pl.col(pl.String)
     plain = (text.str.len_bytes() > 0) & ~text.str.contains(r'[,"\r\n]')
-    return pl.select(pl.when(plain).then(text).otherwise(pl.lit('"') + inside + pl.lit('"'))).to_series()
+    inside = text.str.replace_all('"', '""', literal=True)
+    return frame.with_columns(pl.when(plain).then(text).otherwise(pl.lit('"') + inside + pl.lit('"')))
 
 
-def write_table(path: Path, columns: list[str], frames: Iterable[pl.DataFrame]) -> Entry:
-    """Write frames of numbers and :func:`quoted` text below one header, in one pass, while another thread hashes.
+class TableWriter:
+    """Writes tables while another thread hashes them and sends them to the disk.
 
-    Floats are written with the fewest digits that read back to the same bits, always with a point or an exponent.
+    ``with TableWriter(folder) as writer: writer.write(…)``, then ``writer.entries()`` says what the manifest must.
     """
-    digest, rows = hashlib.sha256(), 0
-    header = ",".join(quoted(pl.Series(columns, dtype=pl.String)).to_list()) + "\n"
-    with path.open("wb") as file, ThreadPoolExecutor(1) as writer:
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._thread = ThreadPoolExecutor(1)
+        self._open = contextlib.ExitStack()
+        self._finished: dict[str, Future[Entry]] = {}
+
+    def __enter__(self) -> TableWriter:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown(wait=True)
+        self._open.close()
+
+    def write(self, name: str, columns: list[str], frames: Iterable[pl.DataFrame]) -> None:
+        """Write frames of numbers and :func:`quoted` text below one header, in one pass.
+
+        Floats get the fewest digits that read back to the same bits, always with a point or an exponent.
+        """
+        file = self._open.enter_context((self._folder / name).open("wb"))
+        digest, rows = hashlib.sha256(), 0
 
         def append(piece: memoryview | bytes) -> None:
             digest.update(piece)
             file.write(piece)
 
-        pending: Future[None] = writer.submit(append, header.encode())
+        def finish() -> Entry:
+            file.flush()
+            os.fsync(file.fileno())
+            return {"rows": rows, "bytes": file.tell(), "sha256": digest.hexdigest()}
+
+        header = quoted(pl.DataFrame({"": pl.Series(columns, dtype=pl.String)})).to_series().to_list()
+        pending: Future[None] = self._thread.submit(append, (",".join(header) + "\n").encode())
         for frame in frames:
             buffer = io.BytesIO()
             frame.write_csv(buffer, include_header=False, quote_style="never")
             rows += len(frame)
-            pending.result()
-            pending = writer.submit(append, buffer.getbuffer())
+            pending.result()  # so that no more than two pieces wait in memory
+            pending = self._thread.submit(append, buffer.getbuffer())
         pending.result()
-        size = file.tell()
-    return {"rows": rows, "bytes": size, "sha256": digest.hexdigest()}
+        self._finished[name] = self._thread.submit(finish)
+
+    def entries(self) -> dict[str, Entry]:
+        """Name of each file -> its rows, bytes and sha256."""
+        return {name: entry.result() for name, entry in self._finished.items()}
 
 
 def check_file(path: Path, entry: Entry) -> None:
