@@ -119,7 +119,7 @@ def build(
     columns: dict[str, Any] = {"bias": biases(numbering, dtype)}
     if flows is not None:
         columns["activation"] = (flows.activation / flows.count).astype(dtype)
-        if played is not None:
+        if played is not None and played.track_gates:
             columns["gate"] = gates.astype(dtype)
         columns["attribution"] = ((flows.entry + flows.constants) / flows.count).astype(dtype)
         columns["constant_share"] = (flows.constants / flows.count).astype(dtype)

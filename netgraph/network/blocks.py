@@ -354,7 +354,7 @@ class Linear(Joint):
     ) -> None:
         super().__init__(at, layer, kind)
         self.numbers, self.scale = numbers, scale
-        self.target = new.reshape(-1)[rows] - layer.start
+        self.target = new.expand(tuple(shape)).reshape(-1)[rows] - layer.start
         self.rows, self.cols, self.coefficients, self.taps = rows, cols, coefficients, taps
         self.shape, self.exact, self.small = tuple(shape), exact, small
         self.before: Sequence[int] = ()

@@ -33,17 +33,16 @@ class Truth:
     def graph(self, reduce: str = "l1") -> Graph:
         """The graph as it is emitted."""
         meta = self.net._meta(self.granularity, reduce, self.numbering, self.target)
-        played = self.played if self.granularity == "unit" else None
-        return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, played)
+        return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, self.played)
 
     def per_vertex(self, what: str) -> Array:
         """(n,) the values z, or ∂target/∂z, that autograd saw at each vertex (unit granularity)."""
         out = np.zeros(self.numbering.n)
         for v in self.numbering.layers:
-            if v.kind == "constant":
-                continue
             z = self.played.preactivation(v)
-            t = z.detach() if what == "z" else (z.grad if z.grad is not None else torch.zeros_like(z))
+            t = z.detach() if what == "z" else torch.zeros_like(z)
+            if what != "z" and v.kind != "constant" and z.grad is not None:
+                t = z.grad
             out[v.start : v.start + v.size] = vertex_means(v, t)
         return out
 

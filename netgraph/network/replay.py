@@ -14,7 +14,7 @@ import torch
 
 from netgraph.network.blocks import Linear, Record, Select
 from netgraph.network.operations import lookup
-from netgraph.network.shapes import BatchMismatch, batchify, canonical, lift
+from netgraph.network.shapes import BatchMismatch, batchify, canonical, lift, sum_to
 from netgraph.network.tape import Call, Tape, fill
 from netgraph.network.vertices import At, Numbering, Vertices
 
@@ -201,7 +201,7 @@ class Replay:
         made = self.numbering.joint_of.get(layer.name)
         if made is not None:
             return self.records[made].z
-        return self._sources[layer.start]
+        return self._sources.get(layer.start, torch.zeros(layer.size, dtype=self.dtype))
 
     # -- primitives ----------------------------------------------------------------------------------
 
@@ -248,7 +248,13 @@ class Replay:
 
     def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         """A constant that is a vertex of its own."""
-        return self._fresh(self._share(c.to(self.dtype), numbers))
+        held = c.detach().to(self.dtype)
+        vertices = numbers.expand(lift(held, numbers.dim()).shape) if numbers.numel() == 1 else numbers
+        alive = vertices >= 0
+        if bool(alive.any()):
+            mean = sum_to(lift(held, numbers.dim()), vertices.shape) / (held.numel() / vertices.numel())
+            self._sources[int(vertices[alive].min())] = mean[alive]
+        return self._fresh(self._share(held, numbers))
 
     def scale(self, x: Value, k: Any, fold: bool = False) -> Value:
         at = self.at()
@@ -344,11 +350,11 @@ class Replay:
             return Value(out)
         gate = torch.zeros((), dtype=self.dtype)
         constant = torch.zeros((), dtype=self.dtype)
-        for (v, _), c in zip(terms, coefficients, strict=True):
+        for (v, _), c, scale in zip(terms, coefficients, self.numbering.merges[at], strict=True):
             held = torch.as_tensor(c).detach()
             assert v.gate is not None and v.constant is not None
             constant = constant + v.constant * held
-            gate = gate + v.gate * held
+            gate = gate + v.gate * held * (1 if scale is None else scale)
         if self.numbering.scales.get(at) is not None:
             gate = torch.ones((), dtype=self.dtype)
         return Value(out, gate.expand(out.shape), constant.expand(out.shape))

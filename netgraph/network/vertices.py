@@ -88,6 +88,7 @@ class Numbering:
         self.joints: dict[At, Joint] = {}
         self.owners: dict[At, torch.Tensor] = {}
         self.scales: dict[At, torch.Tensor | None] = {}
+        self.merges: dict[At, list[torch.Tensor | None]] = {}
         self.bases: dict[At, Vertices] = {}
         self.lifts: dict[tuple[At, int], torch.Tensor] = {}
         self.forms: dict[int, Form] = {}
@@ -136,6 +137,8 @@ class Numbering:
         for slot, form in zip(call.outputs, outputs, strict=False):
             if isinstance(form, Form) and slot is not None:
                 self.forms[slot] = replace(form, single=self.tape.uses[slot] == 1)
+            elif isinstance(form, torch.Tensor) and slot is not None:
+                self.constants[slot] = form
 
     def _value(self, slot: int) -> Any:
         if slot in self.forms:
@@ -383,6 +386,7 @@ class Numbering:
             else:
                 scale = lift(total, len(shape))
         self.scales[at] = scale
+        self.merges[at] = [t.scale for t, _ in terms]
         return Form(tuple(shape), numbers, scale, gated=not linear)
 
     def product(self, x: Form, y: Form, label: str = "mul") -> Form:

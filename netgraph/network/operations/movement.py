@@ -86,6 +86,14 @@ def _scatter(run: Any, call: Any, base: Any, values: Any, *rest: Any, **options:
     return run.overwrite(lambda b, v: call.op(b, v.to(b.dtype), *rest, **options), base, values)
 
 
+def _fill(run: Any, call: Any, x: Any, value: Any = 0) -> Any:
+    """A constant in place of every element: nothing of x is left."""
+    if run.tracked(value):
+        shape = run.shape(x)
+        return run.move(lambda t: t.expand(shape), value)
+    return torch.as_tensor(value).to(torch.float64).expand(run.shape(x))
+
+
 RULES: dict[Callable[..., Any], tuple[str, ...]] = {
     _as_is: ("clone", "alias", "detach", "contiguous", "_to_copy", "lift_fresh", "dropout", "to", "lift", "positive"),
     _first: ("native_dropout",),
@@ -99,6 +107,7 @@ RULES: dict[Callable[..., Any], tuple[str, ...]] = {
     ),
     _pad: ("constant_pad_nd",),
     _copy: ("copy",),
+    _fill: ("fill", "zero"),
     _take: ("take_elements",),
     _put: ("put_elements",),
     _index: ("index",),
