@@ -22,7 +22,7 @@ def demo(
         Path | None,
         typer.Option("--data", metavar="DIR", help="A folder with MNIST's idx files, gzipped or not."),
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often the training images are seen.")] = 20,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="How often the training images are seen.")] = 40,
     seed: opt.Seed = 0,
     json: opt.Json = False,
     debug: opt.Debug = False,

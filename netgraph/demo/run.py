@@ -28,7 +28,7 @@ def demo(
     out: str | Path = "netgraph-demo",
     dataset: str = "digits",
     data: str | Path | None = None,
-    epochs: int = 20,
+    epochs: int = 40,
     seed: int = 0,
     progress: Progress = lambda text, share: None,
 ) -> list[Finding]:

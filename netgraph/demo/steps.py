@@ -123,7 +123,12 @@ def explain(subject: Subject) -> Iterator[Finding]:
     )
     random = evidence.random["faithfulness"]["mean"]
     yield subject.found("its faithfulness", f"{evidence.faithfulness:.2f} (random edges: {random:.2f})", "circuit.txt")
-    yield subject.found("its accuracy", f"{evidence.accuracy:.1%} at telling {CLASS} from not {CLASS}", "circuit.txt")
+    nothing = evidence.baselines["accuracy"]["no edges"]
+    yield subject.found(
+        f"telling {CLASS} from not {CLASS}",
+        f"right for {evidence.accuracy:.1%} (no edges: {nothing:.1%})",
+        "circuit.txt",
+    )
     yield subject.found("page of the circuit", "its edges alone", "circuit.html")
 
 

@@ -18,7 +18,7 @@ Net = TypeVar("Net", bound=nn.Module)
 def train(
     make: Callable[[], Net],
     data: Dataset,
-    epochs: int = 20,
+    epochs: int = 40,
     seed: int = 0,
     progress: Callable[[int], object] = lambda epoch: None,
 ) -> Net:
