@@ -32,9 +32,9 @@ def train(
         net = make()
         optimiser = torch.optim.AdamW(net.parameters(), lr=5e-3)
         for epoch in range(1, epochs + 1):
-            for batch in torch.randperm(len(data.train_images)).split(64):  # type: ignore[no-untyped-call]
+            for batch in torch.randperm(len(data.train_images)).split(64):
                 optimiser.zero_grad()
-                F.cross_entropy(net(data.train_images[batch]), data.train_labels[batch]).backward()  # type: ignore[no-untyped-call]
+                F.cross_entropy(net(data.train_images[batch]), data.train_labels[batch]).backward()
                 optimiser.step()
             progress(epoch)
     return net.requires_grad_(False).eval()

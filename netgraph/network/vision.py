@@ -29,8 +29,8 @@ def load_torchvision() -> ModuleType:
     except RuntimeError as error:
         if "torchvision::" not in str(error):
             raise
-    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
+    library = torch.library.Library("torchvision", "FRAGMENT")
     for schema in MISSING.values():
-        library.define(schema)  # type: ignore[no-untyped-call]
+        library.define(schema)
     _library.append(library)
     return importlib.import_module("torchvision")
