@@ -13,12 +13,17 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from netgraph._clash import refuse_namesake
+
 __version__ = "0.1.0"
+
+refuse_namesake()
 
 _HOME = {
     "trace": "netgraph.network.network",
     "Network": "netgraph.network.network",
     "load_network": "netgraph.network.load",
+    "load_torchvision": "netgraph.network.vision",
     "Graph": "netgraph.graph.graph",
     "Layer": "netgraph.graph.graph",
     "Block": "netgraph.graph.graph",
@@ -58,6 +63,7 @@ if TYPE_CHECKING:
     from netgraph.network.load import load_network as load_network
     from netgraph.network.network import Network as Network
     from netgraph.network.network import trace as trace
+    from netgraph.network.vision import load_torchvision as load_torchvision
     from netgraph.render.page import View as View
     from netgraph.render.page import render as render
 
@@ -65,11 +71,6 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
-    if name in {"Graph.draw", "InteractiveGraph", "get_sugiyama_layout"}:
-        raise ImportError(
-            f"netgraph has no {name!r}: this is netgraph-nn (neural networks as graphs); the plotting library of the "
-            "same import name cannot be installed beside it"
-        )
     raise AttributeError(f"module 'netgraph' has no attribute {name!r}")
 
 
