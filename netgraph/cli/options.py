@@ -28,7 +28,11 @@ Model = Annotated[
 ]
 InputShape = Annotated[
     str | None,
-    typer.Option("--input-shape", metavar="N,N,…", help="Shape of one input, without the batch: 1,28,28."),
+    typer.Option(
+        "--input-shape",
+        metavar="N,N,…",
+        help="Shape of one input, without the batch: 1,28,28; not needed where the network has an `input_shape`.",
+    ),
 ]
 Activation = Annotated[
     str | None,

@@ -1,4 +1,7 @@
-"""The demo's two networks. This file needs torch alone, so that it can serve as ``--model nets.py:MLP`` anywhere."""
+"""The demo's two networks. This file needs torch alone, so that it can serve as ``--model nets.py:MLP`` anywhere.
+
+``input_shape`` spares whoever loads them the ``--input-shape``.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,10 @@ class MLP(nn.Module):
     torch.Size([2, 10])
     """
 
-    def __init__(self, pixels: int = 64, hidden: int = 32, classes: int = 10) -> None:
+    def __init__(self, side: int = 8, hidden: int = 32, classes: int = 10) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(pixels, hidden)
+        self.input_shape = (1, side, side)
+        self.fc1 = nn.Linear(side * side, hidden)
         self.fc2 = nn.Linear(hidden, hidden)
         self.fc3 = nn.Linear(hidden, classes)
 
@@ -35,6 +39,7 @@ class CNN(nn.Module):
 
     def __init__(self, side: int = 8, classes: int = 10) -> None:
         super().__init__()
+        self.input_shape = (1, side, side)
         self.conv1 = nn.Conv2d(1, 8, 3, padding=1)
         self.conv2 = nn.Conv2d(8, 16, 3, padding=1)
         self.fc = nn.Linear(16 * (side // 4) ** 2, classes)
@@ -47,7 +52,7 @@ class CNN(nn.Module):
 
 def mnist_mlp() -> MLP:
     """The MLP for images of 28 x 28: ``--model nets.py:mnist_mlp``."""
-    return MLP(pixels=28 * 28)
+    return MLP(side=28)
 
 
 def mnist_cnn() -> CNN:

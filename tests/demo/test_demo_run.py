@@ -79,9 +79,7 @@ def test_demo_leaves_what_the_command_line_needs(done: tuple[Path, list[Finding]
     folder = done[0]
     held = np.load(folder / "test.npz")
     for network, name in (("mlp", "MLP"), ("cnn", "CNN")):
-        net = ng.load_network(
-            folder / network / "weights.safetensors", model=f"{folder / 'nets.py'}:{name}", input_shape=(1, 8, 8)
-        )
+        net = ng.load_network(folder / network / "weights.safetensors", model=f"{folder / 'nets.py'}:{name}")
         right = (net(torch.from_numpy(held["inputs"])).argmax(1).numpy() == held["labels"]).mean()
         assert value(done[1], network, "test accuracy").startswith(f"{right:.2%}")
 
@@ -105,9 +103,7 @@ def test_demo_examples_in_data_are_what_it_makes() -> None:
     assert (data / "nets.py").read_bytes() == (ROOT / "netgraph" / "demo" / "nets.py").read_bytes()
     for network, name in (("mlp", "MLP"), ("cnn", "CNN")):
         kept = ng.read_graph(data / network / "graph")
-        net = ng.load_network(
-            data / network / "weights.safetensors", model=f"{data / 'nets.py'}:{name}", input_shape=(1, 8, 8)
-        )
+        net = ng.load_network(data / network / "weights.safetensors", model=f"{data / 'nets.py'}:{name}")
         for mine, theirs in zip(kept.blocks, net.graph().blocks, strict=True):
             assert np.array_equal(np.asarray(mine.weight), np.asarray(theirs.weight))
         for file in (data / network / "graph").iterdir():
