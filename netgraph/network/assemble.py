@@ -11,10 +11,12 @@ import scipy.sparse as sp
 import torch
 
 from netgraph.graph.graph import Block, Graph, Layer
-from netgraph.network.blocks import Array, Joint, Part
+from netgraph.network.blocks import Joint, Part
+from netgraph.network.numbering import Numbering
+from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import canonical, sum_to
-from netgraph.network.vertices import Numbering, Vertices
+from netgraph.network.vertices import Vertices
 
 
 def layers(numbering: Numbering) -> tuple[Layer, ...]:
@@ -51,7 +53,9 @@ class Flows:
         """One backward pass: the flows of the inputs that ``played`` holds. ``objective``: (N,) or a single number."""
         objective.sum().backward()
         if logits.grad is not None:
-            self._through(self.seed, self.numbering.forms[played.tape.logits_slot].numbers, logits.detach() * logits.grad)
+            self._through(
+                self.seed, self.numbering.forms[played.tape.logits_slot].numbers, logits.detach() * logits.grad
+            )
         n = len(objective)
         numbering = self.numbering
         flows: dict[str, list[list[Any]]] = {"contribution": [], "attribution": []}
@@ -62,7 +66,14 @@ class Flows:
             flows["attribution"].append(joint.flows(numbering.layers, record, upstream))
             self._through(self.entry, joint.layer.numbers, record.z.detach() * upstream)
         for name, values in flows.items():
-            self.edges[name] = [[_plus(a, b) for a, b in zip(old, new, strict=True)] for old, new in zip(self.edges[name], values, strict=True)] if self.edges[name] else values
+            self.edges[name] = (
+                [
+                    [_plus(a, b) for a, b in zip(old, new, strict=True)]
+                    for old, new in zip(self.edges[name], values, strict=True)
+                ]
+                if self.edges[name]
+                else values
+            )
         for slot, x in zip(played.tape.inputs, played.inputs, strict=True):
             if slot in numbering.forms and x.grad is not None:
                 self._through(self.entry, numbering.forms[slot].numbers, x.detach() * x.grad)
@@ -102,7 +113,12 @@ def vertex_means(v: Vertices, value: torch.Tensor) -> Array:
 
 
 def build(
-    numbering: Numbering, reduce: str, dtype: Any, meta: Mapping[str, Any], flows: Flows | None = None, played: Replay | None = None
+    numbering: Numbering,
+    reduce: str,
+    dtype: Any,
+    meta: Mapping[str, Any],
+    flows: Flows | None = None,
+    played: Replay | None = None,
 ) -> Graph:
     """The graph; with ``flows`` what one or more inputs did, with ``played`` also their gates (a single input)."""
     blocks: list[Block] = []
@@ -136,7 +152,11 @@ def _block(joint: Joint, part: Part, values: dict[str, Any], dtype: Any) -> Bloc
     if part.tap_sum is not None:
         values = {"tap_sum": part.tap_sum, **values}
     if part.gate is not None:
-        gated = _with_data(weight, weight.data * part.gate[weight.indices]) if sp.issparse(weight) else weight * part.gate[None, :]
+        gated = (
+            _with_data(weight, weight.data * part.gate[weight.indices])
+            if sp.issparse(weight)
+            else weight * part.gate[None, :]
+        )
         values = {"gated_weight": gated, **values}
     if sp.issparse(weight):
         weight, values = _pruned(weight, values)
@@ -183,7 +203,9 @@ def bias_vertices(graph: Graph, shares: Array | None = None) -> Graph:
         if mine.any() and layer.kind != "constant":
             name = f"{layer.name}.bias"
             out_layers.append(Layer(layer.module, name, "bias", (1,), at, 1))
-            blocks.append(Block(name, layer.name, "bias", mine[:, None].copy(), _bias_flows(graph, layer, mine, shares)))
+            blocks.append(
+                Block(name, layer.name, "bias", mine[:, None].copy(), _bias_flows(graph, layer, mine, shares))
+            )
             places.append(np.array([-1]))
             at += 1
         out_layers.append(replace(layer, start=at))

@@ -10,10 +10,12 @@ import torch
 
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.assemble import Flows, build, vertex_means
-from netgraph.network.blocks import REDUCTIONS, Array, Convolution, Grouped, Linear
+from netgraph.network.blocks import Convolution, Grouped
+from netgraph.network.elementwise import Linear
+from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
+from netgraph.network.reads import REDUCTIONS, Array
 from netgraph.network.shapes import lift
-from netgraph.network.vertices import strongest
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -130,7 +132,7 @@ def _edge_flows(graph: Graph, truth: Truth) -> float:
     """Each edge: contribution = w·(gate·z + constant), attribution = contribution·∂z, gated_weight = w·gate."""
     z, upstream = truth.per_vertex("z"), truth.per_vertex("gradient")
     worst = 0.0
-    largest = {name: 0.0 for name in ("contribution", "attribution", "gated_weight")}
+    largest = dict.fromkeys(("contribution", "attribution", "gated_weight"), 0.0)
     gaps = dict(largest)
     for block in graph.blocks:
         assert block.gate is not None and block.constant is not None
@@ -185,7 +187,9 @@ def _forward_pass(graph: Graph, truth: Truth) -> float:
             z[here] += block.weight @ (block.gate * z[source] + block.constant)
             gated[here] += block.values["gated_weight"] @ gated[source] + block.weight @ block.constant
         if v.kind != "constant":
-            gap = max(np.abs(z[here] - expected[here]).max(initial=0.0), np.abs(gated[here] - expected[here]).max(initial=0.0))
+            gap = max(
+                np.abs(z[here] - expected[here]).max(initial=0.0), np.abs(gated[here] - expected[here]).max(initial=0.0)
+            )
             worst = max(worst, float(gap) / largest)
     return worst
 
@@ -255,7 +259,9 @@ def _reference(joint: Grouped, probe: Probe, r: Array, how: str, n: int) -> Arra
     factor = probe.factors.get(joint.layer.name)
     per_vertex = np.ones(joint.layer.size)
     if factor is not None:
-        per_vertex = vertex_means(joint.layer, lift(factor, probe.made[joint.layer.name].dim()).expand(probe.made[joint.layer.name].shape))
+        per_vertex = vertex_means(
+            joint.layer, lift(factor, probe.made[joint.layer.name].dim()).expand(probe.made[joint.layer.name].shape)
+        )
     out = np.zeros((joint.layer.size, n))
     for g, numbers in enumerate(joint.numbers):
         kernel = joint.matrix(g)

@@ -9,9 +9,7 @@ from __future__ import annotations
 import torch
 
 
-def positions(
-    base: torch.Tensor, size: tuple[int, ...], stride: tuple[int, ...], offset: int
-) -> torch.Tensor | None:
+def positions(base: torch.Tensor, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> torch.Tensor | None:
     """Where the elements of a view lie in ``base``, counted in C order; None where it reaches beyond the base."""
     length = 1 + max(_last(tuple(base.shape), base.stride(), base.storage_offset()), _last(size, stride, offset))
     memory = torch.arange(length)

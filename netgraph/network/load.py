@@ -83,7 +83,9 @@ def _model(model: str | nn.Module | Callable[[], nn.Module]) -> nn.Module:
         try:
             made = made()
         except TypeError as error:
-            raise LoadError(f"{model}: cannot be called without arguments ({error}); write a function without parameters that makes the model") from error
+            raise LoadError(
+                f"{model}: cannot be called without arguments ({error}); write a function without parameters that makes the model"
+            ) from error
     if not isinstance(made, nn.Module):
         raise LoadError(f"{model} gives a {type(made).__name__}, expected a torch.nn.Module")
     return made
@@ -92,10 +94,14 @@ def _model(model: str | nn.Module | Callable[[], nn.Module]) -> nn.Module:
 def _named(text: str) -> Any:
     source, _, name = text.rpartition(":")
     if not source:
-        raise LoadError(f"model={text!r}: write it as 'net.py:Net' (file, colon, class or function) or 'package.module:Net'")
+        raise LoadError(
+            f"model={text!r}: write it as 'net.py:Net' (file, colon, class or function) or 'package.module:Net'"
+        )
     module = _source(Path(source)) if source.endswith(".py") else _installed(source)
     if not hasattr(module, name):
-        made_here = [k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__]
+        made_here = [
+            k for k, v in vars(module).items() if callable(v) and getattr(v, "__module__", "") == module.__name__
+        ]
         raise LoadError(str(unknown("class or function", name, made_here, f" in {source}")))
     return getattr(module, name)
 
@@ -138,9 +144,13 @@ def _fill(path: Path, network: nn.Module, weights: Mapping[str, torch.Tensor]) -
         complaints.append(f"it has {_few(extra)}, which the model has not")
     if shapes:
         name = shapes[0]
-        complaints.append(f"{name!r} has shape {tuple(weights[name].shape)} where the model has {tuple(expected[name].shape)}")
+        complaints.append(
+            f"{name!r} has shape {tuple(weights[name].shape)} where the model has {tuple(expected[name].shape)}"
+        )
     if complaints:
-        raise LoadError(f"{path} does not fit {type(network).__name__}: {'; '.join(complaints)}. Give the model that these weights were trained in")
+        raise LoadError(
+            f"{path} does not fit {type(network).__name__}: {'; '.join(complaints)}. Give the model that these weights were trained in"
+        )
     network.load_state_dict(dict(weights), strict=False)
 
 
@@ -179,7 +189,9 @@ class _Chain(nn.Module):
         return x
 
 
-def _chain(path: Path, weights: Mapping[str, torch.Tensor], activation: str | None) -> tuple[nn.Module, tuple[int, ...]]:
+def _chain(
+    path: Path, weights: Mapping[str, torch.Tensor], activation: str | None
+) -> tuple[nn.Module, tuple[int, ...]]:
     names = [n.removesuffix(".weight") for n, t in weights.items() if n.endswith(".weight") and t.dim() == 2]
     known = {f"{n}.weight" for n in names} | {f"{n}.bias" for n in names}
     other = [n for n in weights if n not in known]
@@ -197,7 +209,9 @@ def _chain(path: Path, weights: Mapping[str, torch.Tensor], activation: str | No
                 "architecture is needed: pass model='net.py:Net' and input_shape="
             )
     if activation is None and len(names) > 1:
-        raise LoadError(f"{path} holds {len(names)} Linear layers but not what lies between them: pass activation= ({', '.join(ACTIVATIONS)})")
+        raise LoadError(
+            f"{path} holds {len(names)} Linear layers but not what lies between them: pass activation= ({', '.join(ACTIVATIONS)})"
+        )
     name = activation or "none"
     if name not in ACTIVATIONS:
         raise unknown("activation", name, ACTIVATIONS)

@@ -10,9 +10,9 @@ import scipy.sparse as sp
 import torch
 
 from netgraph.errors import AnalysisError
-
+from netgraph.network.numbering import Numbering
 from netgraph.network.replay import Replay
-from netgraph.network.vertices import At, Numbering
+from netgraph.network.vertices import At
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -55,8 +55,9 @@ def baseline(
         played = Replay(net._tape(batch), numbering, net.dtype, freeze=False, gradients=False, device=batch[0].device)
         played.run(batch)
         for at in kernels:
-            sums = [v.sum(0, keepdim=True) if v.shape[0] == len(batch[0]) else v * len(batch[0]) for v in played.records[at].values]
+            sums = [
+                v.sum(0, keepdim=True) if v.shape[0] == len(batch[0]) else v * len(batch[0])
+                for v in played.records[at].values
+            ]
             totals[at] = [a + b for a, b in zip(totals[at], sums, strict=True)] if at in totals else sums
     return {at: [t * 0 if corrupted == "zero" else t / n for t in sums] for at, sums in totals.items()}
-
-

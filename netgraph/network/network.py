@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, NonFiniteError, RecordError, unknown
+from netgraph.errors import RecordError, unknown
 from netgraph.graph.graph import SCHEMA, Graph
 from netgraph.network import masking
 from netgraph.network.assemble import Flows, bias_vertices, build, vertex_means
-from netgraph.network.blocks import REDUCTIONS
+from netgraph.network.inputs import BATCH, as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows, split
+from netgraph.network.numbering import Numbering
+from netgraph.network.play import play
 from netgraph.network.program import Program
+from netgraph.network.reads import REDUCTIONS
 from netgraph.network.record import record
-from netgraph.network.replay import Replay, play
-from netgraph.network.shapes import BatchMismatch
+from netgraph.network.replay import Replay
 from netgraph.network.tape import Tape
 from netgraph.network.targets import objective
-from netgraph.network.vertices import Numbering
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from netgraph.network.verify import Verification
 
 GRANULARITIES = ("channel", "unit", "layer")
-_BATCH = 256  # inputs per pass where the result does not depend on it
 
 
 def trace(model: Callable[..., Any], example: Any) -> Network:
@@ -73,8 +73,8 @@ class Network:
 
     def __init__(self, model: Callable[..., Any], example: Any) -> None:
         self.model = model
-        _refuse_nonfinite(model)
-        self._example = _example(model, example)
+        refuse_nonfinite(model)
+        self._example = example_inputs(model, example)
         self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
         self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
         self._program(self._example).numbering("channel", self.dtype)
@@ -138,13 +138,18 @@ class Network:
             out, saved = play(tape, batch, keep=[tape.logits_slot])
             return saved[tape.logits_slot]
 
-        return _rows([logits(batch) for batch in _split(given)])
+        return rows([logits(batch) for batch in split(given)])
 
     # -- graphs --------------------------------------------------------------------------------------
 
     def graph(
-        self, granularity: str = "channel", reduce: str = "l1", gauge: str = "none", bias: str = "column",
-        inputs: Any = None, target: Any = None,
+        self,
+        granularity: str = "channel",
+        reduce: str = "l1",
+        gauge: str = "none",
+        bias: str = "column",
+        inputs: Any = None,
+        target: Any = None,
     ) -> Graph:
         """The network as a graph: its weights, or with ``inputs`` what it did with them.
 
@@ -186,7 +191,7 @@ class Network:
         self, granularity: str, reduce: str, given: list[torch.Tensor] | None, target: Any, dtype: torch.dtype
     ) -> tuple[Graph, np.ndarray[Any, Any] | None]:
         numbering = self._numbering(granularity, given, dtype)
-        kind = _numpy(dtype)
+        kind = numpy_dtype(dtype)
         if given is None:
             return build(numbering, reduce, kind, self._meta(granularity, reduce, numbering, None)), None
         single = len(given[0]) == 1
@@ -198,12 +203,26 @@ class Network:
         from netgraph import __version__
 
         meta: dict[str, Any] = {
-            "schema": SCHEMA, "netgraph": __version__, "torch": torch.__version__, "model": type(self.model).__name__,
-            "model_hash": self.hash, "input_shape": list(self.input_shape), "granularity": granularity, "reduce": reduce,
-            "gauge": "none", "bias": "column", "exact": not numbering.inexact,
+            "schema": SCHEMA,
+            "netgraph": __version__,
+            "torch": torch.__version__,
+            "model": type(self.model).__name__,
+            "model_hash": self.hash,
+            "input_shape": list(self.input_shape),
+            "granularity": granularity,
+            "reduce": reduce,
+            "gauge": "none",
+            "bias": "column",
+            "exact": not numbering.inexact,
         }
         if target is not None:
-            meta["target"] = target if isinstance(target, (int, str)) else list(target) if isinstance(target, tuple) else type(target).__name__
+            meta["target"] = (
+                target
+                if isinstance(target, (int, str))
+                else list(target)
+                if isinstance(target, tuple)
+                else type(target).__name__
+            )
             meta["aggregate"] = "mean"
             meta["exact"] = True
         return meta
@@ -216,14 +235,15 @@ class Network:
         played: Replay | None = None
         for batch, chosen in self._batches(given, target):
             played = Replay(self._tape(batch), numbering, dtype, track_gates=gates, device=batch[0].device)
-            logits = played.run(batch)
-            flows.add(played, logits, objective(chosen)(played, logits))
+            with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
+                logits = played.run(batch)
+                flows.add(played, logits, objective(chosen)(played, logits))
         assert played is not None
         return flows, played
 
     def _batches(self, given: list[torch.Tensor], target: Any) -> list[tuple[list[torch.Tensor], Any]]:
         """Batches that can be played at once: all, or one by one where the program differs between inputs."""
-        step = _BATCH if self._together(given) else 1
+        step = BATCH if self._together(given) else 1
         out = []
         for i in range(0, len(given[0]), step):
             per_input = isinstance(target, (torch.Tensor, np.ndarray, list)) and len(target) == len(given[0])
@@ -235,7 +255,7 @@ class Network:
         if len(given[0]) == 1:
             return True
         one = self._program(given).tape
-        batch = [x[: min(len(x), _BATCH)] for x in given]
+        batch = [x[: min(len(x), BATCH)] for x in given]
         tape = self._tape(batch)
         if one.branches or tape.signature != one.signature:
             return False
@@ -253,11 +273,13 @@ class Network:
         given = self._inputs(inputs)
         numbering = self._numbering(granularity, given)
         n = len(given[0])
-        table = np.empty((n, numbering.n), dtype=_numpy(self.dtype))
-        step = _BATCH if self._together(given) else 1
+        table = np.empty((n, numbering.n), dtype=numpy_dtype(self.dtype))
+        step = BATCH if self._together(given) else 1
         for i in range(0, n, step):
             batch = [x[i : i + step] for x in given]
-            played = Replay(self._tape(batch), numbering, self.dtype, freeze=False, gradients=False, device=batch[0].device)
+            played = Replay(
+                self._tape(batch), numbering, self.dtype, freeze=False, gradients=False, device=batch[0].device
+            )
             played.run(batch)
             for v in numbering.layers:
                 value = played.activation(v)
@@ -268,7 +290,12 @@ class Network:
         return pd.DataFrame(table, columns=pd.Index(graph, name="vertex"))
 
     def masked(
-        self, inputs: Any, masks: Sequence[Any], granularity: str = "channel", corrupted: str = "mean", reference: Any = None
+        self,
+        inputs: Any,
+        masks: Sequence[Any],
+        granularity: str = "channel",
+        corrupted: str = "mean",
+        reference: Any = None,
     ) -> np.ndarray[Any, Any]:
         """(N, outputs) logits with some edges cut: a cut edge carries its source's corrupted activation.
 
@@ -284,15 +311,23 @@ class Network:
         given = self._inputs(inputs)
         numbering = self._numbering(granularity, given)
         kernels = masking.by_joint(numbering, masks, self.dtype)
-        base = masking.baseline(self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels)
+        base = masking.baseline(
+            self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels
+        )
         rows = []
-        for batch in _split(given):
+        for batch in split(given):
             played = Replay(
-                self._tape(batch), numbering, self.dtype, freeze=False, gradients=False, masks=kernels, reference=base,
+                self._tape(batch),
+                numbering,
+                self.dtype,
+                freeze=False,
+                gradients=False,
+                masks=kernels,
+                reference=base,
                 device=batch[0].device,
             )
             rows.append(played.run(batch))
-        return _rows(rows)
+        return rows(rows)
 
     def verify(self, inputs: Any = None) -> Verification:
         """Prove that the graph is the network at ``inputs`` (default: the example), in float64. See :mod:`netgraph.network.verify`."""
@@ -303,26 +338,7 @@ class Network:
     # -- tapes ---------------------------------------------------------------------------------------
 
     def _inputs(self, inputs: Any) -> list[torch.Tensor]:
-        """Inputs as a list of tensors with a batch axis, in the model's dtype; clear errors otherwise."""
-        given = list(inputs) if isinstance(inputs, (tuple, list)) and all(isinstance(x, torch.Tensor) for x in inputs) else [inputs]
-        out = []
-        for x, example in zip(given, self._example, strict=False):
-            t = torch.as_tensor(np.asarray(x) if not isinstance(x, torch.Tensor) else x)
-            expected = "(N, " + ", ".join(map(str, example.shape[1:])) + ")"
-            if t.dim() != example.dim():
-                hint = "add a batch axis: x[None]" if t.dim() == example.dim() - 1 else "give inputs in that shape"
-                raise InputError(f"the input has shape {tuple(t.shape)}, expected {expected}: {hint}")
-            if t.shape[0] == 0:
-                raise InputError(f"no inputs: shape {tuple(t.shape)}, expected {expected} with N ≥ 1")
-            if example.is_floating_point():
-                t = t.to(example.dtype)
-                if not bool(t.isfinite().all()):
-                    bad = int((~t.isfinite()).sum())
-                    raise InputError(f"the input holds {bad} values that are NaN or infinite; clean it first")
-            out.append(t)
-        if len(given) != len(self._example):
-            raise InputError(f"{len(given)} inputs, expected {len(self._example)}: pass a tuple of tensors")
-        return out
+        return as_inputs(inputs, self._example)
 
     def _shapes(self, given: Sequence[torch.Tensor]) -> tuple[tuple[int, ...], ...]:
         return tuple(tuple(x.shape) for x in given)
@@ -352,7 +368,9 @@ class Network:
             known = self._programs[key] = Program(tape)
         return known
 
-    def _numbering(self, granularity: str, given: Sequence[torch.Tensor] | None = None, dtype: torch.dtype | None = None) -> Numbering:
+    def _numbering(
+        self, granularity: str, given: Sequence[torch.Tensor] | None = None, dtype: torch.dtype | None = None
+    ) -> Numbering:
         if granularity not in GRANULARITIES[:2]:
             raise unknown("granularity", granularity, GRANULARITIES[:2])
         return self._program(self._example if given is None else given).numbering(granularity, dtype or self.dtype)
@@ -363,52 +381,3 @@ def build_ids(numbering: Numbering) -> Any:
     from netgraph.network.assemble import layers
 
     return Graph(layers(numbering), ()).ids
-
-
-def _split(given: list[torch.Tensor]) -> list[list[torch.Tensor]]:
-    return [[x[i : i + _BATCH] for x in given] for i in range(0, len(given[0]), _BATCH)]
-
-
-def _rows(pieces: Sequence[torch.Tensor]) -> np.ndarray[Any, Any]:
-    rows: np.ndarray[Any, Any] = torch.cat([torch.atleast_2d(p.detach()) for p in pieces]).cpu().numpy()
-    return rows
-
-
-def _numpy(dtype: torch.dtype) -> Any:
-    return torch.empty(0, dtype=dtype).numpy().dtype if dtype in {torch.float32, torch.float64, torch.float16} else np.dtype("float32")
-
-
-def _example(model: Callable[..., Any], example: Any) -> list[torch.Tensor]:
-    if isinstance(example, (tuple, list)) and example and all(isinstance(n, int) for n in example):
-        dtype = next((p.dtype for p in _parameters(model).values() if p.is_floating_point()), torch.get_default_dtype())
-        generator = torch.Generator().manual_seed(0)
-        return [torch.randn((1, *example), generator=generator, dtype=torch.float32).to(dtype)]
-    given = list(example) if isinstance(example, (tuple, list)) else [example]
-    if not given or not all(isinstance(x, torch.Tensor) for x in given):
-        raise InputError(
-            f"example is {type(example).__name__}: expected a tensor with a batch axis, a tuple of tensors, or a shape without "
-            "the batch axis such as (1, 28, 28)"
-        )
-    if any(x.dim() == 0 or x.shape[0] == 0 for x in given):
-        raise InputError(f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis with at least one input")
-    return [x.detach() for x in given]
-
-
-def _parameters(model: Callable[..., Any]) -> Mapping[str, torch.Tensor]:
-    if not isinstance(model, torch.nn.Module):
-        return {}
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-
-def _refuse_nonfinite(model: Callable[..., Any]) -> None:
-    for name, tensor in _parameters(model).items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            bad = torch.nonzero(~tensor.isfinite())
-            layer, _, which = name.rpartition(".")
-            raise NonFiniteError(
-                f"layer {layer or '(root)'!r}: {which} holds {len(bad)} values that are NaN or infinite, the first at index "
-                f"{tuple(bad[0].tolist())}. Load an earlier checkpoint, or set them to a number first"
-            )
-
-
-__all__ = ["BatchMismatch", "Network", "trace"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from netgraph.network.blocks import Select
+from netgraph.network.elementwise import Select
 from netgraph.network.replay import Replay, Value
 from netgraph.network.shapes import lift
 from netgraph.network.vertices import At
@@ -49,7 +49,9 @@ class Probe(Replay):
         values = torch.cat([self.at_vertex, torch.zeros(1, dtype=torch.float64)])  # -1: no vertex
         return values[lift(numbers, len(shape))].expand(tuple(shape))
 
-    def _made(self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None) -> Value:
+    def _made(
+        self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None
+    ) -> Value:
         layer = self.numbering.joints[at].layer
         self.made[layer.name] = z
         self.read[at] = [v.tensor for v in sources]
@@ -89,7 +91,10 @@ class Probe(Replay):
             return Value(self._numbers(self.numbering.owners[at], shape))
         else:
             coefficients = [torch.as_tensor(c, dtype=self.dtype) for _, c in terms]
-        out = sum((v.tensor * c for (v, _), c in zip(terms[1:], coefficients[1:], strict=True)), terms[0][0].tensor * coefficients[0])
+        out = sum(
+            (v.tensor * c for (v, _), c in zip(terms[1:], coefficients[1:], strict=True)),
+            terms[0][0].tensor * coefficients[0],
+        )
         return self._made(at, out, [v for v, _ in terms], []) if at in self.numbering.joints else Value(out)
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:

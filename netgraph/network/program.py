@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
+from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup
-from netgraph.network.replay import constants
+from netgraph.network.play import constants
 from netgraph.network.tape import Tape
-from netgraph.network.vertices import Numbering
 
 
 class Program:

@@ -140,7 +140,9 @@ class _Recorder(TorchDispatchMode):
                     tape.owners.setdefault(name, set()).add(tensor.untyped_storage().data_ptr())
                 expects = getattr(module, "in_channels", getattr(module, "in_features", None))
                 if expects is not None:
-                    self.needs[name] = f"It expects {expects} input {'channels' if hasattr(module, 'in_channels') else 'features'}. "
+                    self.needs[name] = (
+                        f"It expects {expects} input {'channels' if hasattr(module, 'in_channels') else 'features'}. "
+                    )
             for name, tensor in (*model.named_parameters(), *model.named_buffers()):
                 self._names.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name)
 
@@ -247,7 +249,9 @@ class _Recorder(TorchDispatchMode):
     ) -> tuple[int | None, ...]:
         slots = tuple(self.tape.new_slot(o) if isinstance(o, torch.Tensor) else None for o in outputs)
         self.tape.calls.append(
-            Call(len(self.tape.calls), op, name, tuple(args), dict(kwargs), slots, self._stack[-1], self._where(), random)
+            Call(
+                len(self.tape.calls), op, name, tuple(args), dict(kwargs), slots, self._stack[-1], self._where(), random
+            )
         )
         return slots
 
@@ -305,7 +309,9 @@ class _Recorder(TorchDispatchMode):
 
     def _look(self, slots: Any) -> None:
         """The model's Python code asks for a value: what follows may hold for this input alone."""
-        read = {s.index for s in pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot)) if isinstance(s, Slot)}
+        read = {
+            s.index for s in pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot)) if isinstance(s, Slot)
+        }
         self.tape.__dict__.pop("dependent", None)
         if read & self.tape.dependent:
             self.tape.branches.append(self._where())
@@ -318,7 +324,11 @@ class _Recorder(TorchDispatchMode):
             self.tape.__dict__.pop(cached, None)
         if isinstance(tree, Slot) or isinstance(tree, (tuple, list, dict)):
             return tree
-        return {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)} if hasattr(output, "__dict__") else tree
+        return (
+            {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)}
+            if hasattr(output, "__dict__")
+            else tree
+        )
 
 
 def _asleep(name: str, args: Any, kwargs: Any) -> bool:

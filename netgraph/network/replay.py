@@ -12,11 +12,14 @@ from typing import Any
 
 import torch
 
-from netgraph.network.blocks import Linear, Record, Select
+from netgraph.network.blocks import Record
+from netgraph.network.elementwise import Linear, Select
+from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup
+from netgraph.network.play import cast, constants, execute
 from netgraph.network.shapes import BatchMismatch, batchify, canonical, lift, sum_to
 from netgraph.network.tape import Call, Tape, fill
-from netgraph.network.vertices import At, Numbering, Vertices
+from netgraph.network.vertices import At, Vertices
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,66 +33,6 @@ class Value:
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.tensor.shape)
-
-
-def constants(tape: Tape, dtype: torch.dtype, device: torch.device | str = "cpu") -> dict[int, torch.Tensor]:
-    """Slot -> value of everything that does not depend on the input, in another floating dtype."""
-    values = {s: _cast(t, dtype, device) for s, t in tape.constants.items()}
-    for call in tape.calls:
-        if call.index in tape.needed and not call.random and not any(s in tape.dependent for s in call.outputs):
-            _execute(call, values, tape.dtype, dtype, device)
-    return values
-
-
-def play(
-    tape: Tape, inputs: Sequence[torch.Tensor], dtype: torch.dtype | None = None, keep: Sequence[int] = ()
-) -> tuple[Any, dict[int, torch.Tensor]]:
-    """(the model's output, the values of the slots in ``keep``): the tape as it was recorded."""
-    dtype = dtype or tape.dtype
-    device = inputs[0].device if inputs else "cpu"
-    values = constants(tape, dtype, device)
-    values.update({s: _cast(t.detach(), dtype, device) for s, t in zip(tape.inputs, inputs, strict=True)})
-    left = dict(tape.uses)
-    kept = set(keep) | {s for s in tape.constants}
-    saved: dict[int, torch.Tensor] = {}
-    with torch.no_grad():
-        for call in tape.calls:
-            if call.index not in tape.needed or call.random:
-                continue
-            if any(s in tape.dependent for s in call.outputs):
-                _execute(call, values, tape.dtype, dtype, device)
-            for s in call.outputs:
-                if s in kept and s in values:
-                    saved[s] = values[s]
-            for s in call.reads:
-                left[s] -= 1
-                if left[s] == 0 and s not in kept:
-                    values.pop(s, None)
-    return fill(tape.output, values.__getitem__), saved
-
-
-def _cast(t: torch.Tensor, dtype: torch.dtype, device: torch.device | str = "cpu") -> torch.Tensor:
-    return t.detach().to(device=device, dtype=dtype if t.is_floating_point() else t.dtype)
-
-
-def _execute(call: Call, values: dict[int, torch.Tensor], recorded: torch.dtype, dtype: torch.dtype, device: Any) -> None:
-    args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
-    if kwargs.get("dtype") == recorded:
-        kwargs["dtype"] = dtype
-    if "device" in kwargs and kwargs["device"] is not None:
-        kwargs["device"] = device
-    with torch.no_grad():
-        out = _flexible(call)(*args, **kwargs)
-    for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
-        if slot is not None:
-            values[slot] = _cast(value, dtype, device) if value.dtype == recorded else value
-
-
-def _flexible(call: Call) -> Callable[..., Any]:
-    """Views of other memory layouts may not exist: reshape instead."""
-    if call.name in {"view", "_unsafe_view", "_reshape_alias"}:
-        return lambda t, shape, *_: t.reshape(shape)
-    return call.op
 
 
 class Replay:
@@ -130,7 +73,7 @@ class Replay:
         """Play; returns the logits (the output before a final softmax)."""
         self._values = dict(constants(self.tape, self.dtype, self.device))
         for slot, x in zip(self.tape.inputs, inputs, strict=True):
-            leaf = _cast(x, self.dtype, self.device).clone()
+            leaf = cast(x, self.dtype, self.device).clone()
             self.inputs.append(leaf)
             if leaf.is_floating_point():
                 leaf.requires_grad_(self.gradients)
@@ -141,7 +84,11 @@ class Replay:
         stop = self.tape.logits_slot
         with torch.set_grad_enabled(self.gradients):
             for call in self.tape.calls:
-                if call.index in self.tape.needed and not call.random and any(s in self.tape.dependent for s in call.outputs):
+                if (
+                    call.index in self.tape.needed
+                    and not call.random
+                    and any(s in self.tape.dependent for s in call.outputs)
+                ):
                     self._play(call)
                     if stop in call.outputs:
                         break
@@ -156,7 +103,7 @@ class Replay:
         row = lookup(call) if any(s in self.numbering.forms for s in call.reads) else None
         if row is None or row.rule is None:
             plain = {s: self._plain(s) for s in call.reads}
-            _execute(call, plain, self.tape.dtype, self.dtype, self.device)
+            execute(call, plain, self.tape.dtype, self.dtype, self.device)
             self._values.update({s: plain[s] for s in call.outputs if s is not None})
             return
         self._call, self._step = call, 0
@@ -334,7 +281,10 @@ class Replay:
         joint = self.numbering.joints.get(at)
         coefficients = [c.to(self.dtype) if isinstance(c, torch.Tensor) else c for _, c in terms]
         if joint is None:
-            out = sum((v.tensor * c for (v, _), c in zip(terms[1:], coefficients[1:], strict=True)), terms[0][0].tensor * coefficients[0])
+            out = sum(
+                (v.tensor * c for (v, _), c in zip(terms[1:], coefficients[1:], strict=True)),
+                terms[0][0].tensor * coefficients[0],
+            )
             return self._merged(terms, coefficients, out, at)
         values = [v.tensor for v, _ in terms]
         if self.masks is not None and at in self.masks:
@@ -344,7 +294,9 @@ class Replay:
         out = sum((v * c for v, c in zip(values[1:], coefficients[1:], strict=True)), values[0] * coefficients[0])
         return self._made(at, out, [v for v, _ in terms], [torch.as_tensor(c).detach() for c in coefficients])
 
-    def _merged(self, terms: Sequence[tuple[Value, Any]], coefficients: Sequence[Any], out: torch.Tensor, at: At) -> Value:
+    def _merged(
+        self, terms: Sequence[tuple[Value, Any]], coefficients: Sequence[Any], out: torch.Tensor, at: At
+    ) -> Value:
         """Forms of the same vertices were added: their gates add, too."""
         if not self.track_gates:
             return Value(out)
@@ -382,13 +334,17 @@ class Replay:
 
         return self._affine(at, x, weight.to(self.dtype), convolution)
 
-    def _affine(self, at: At, x: Value, weight: torch.Tensor, op: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> Value:
+    def _affine(
+        self, at: At, x: Value, weight: torch.Tensor, op: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    ) -> Value:
         if self.masks is None or at not in self.masks or isinstance(self.numbering.joints[at], Linear):
             return self._made(at, op(x.tensor, weight), [x], [])
         base = self.reference[at][0]
         return self._made(at, op(x.tensor - base, weight * self.masks[at]) + op(base, weight), [x], [])
 
-    def _made(self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None) -> Value:
+    def _made(
+        self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None
+    ) -> Value:
         """New vertices: keep what the flows need, and start afresh."""
         joint = self.numbering.joints[at]
         if self.masks is not None and at in self.masks and isinstance(joint, Linear):

@@ -27,18 +27,24 @@ def objective(target: Any) -> Objective:
     if isinstance(target, str) and ":" in target:
         return lambda played, _: _vertex(played, target)
     if isinstance(target, str) and target != "prediction":
-        raise InputError(f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a function")
+        raise InputError(
+            f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a function"
+        )
     return lambda _, logits: _classes(target, logits)
 
 
 def _classes(target: Any, logits: torch.Tensor) -> torch.Tensor:
     logits = logits.reshape(1, -1) if logits.dim() <= 1 else logits
     if logits.dim() > 2:
-        raise InputError(f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the output")
+        raise InputError(
+            f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the output"
+        )
     n, classes = logits.shape
     if target is None:
         if classes != 1:
-            raise InputError(f"the network has {classes} outputs: say which with target= (a class number, 'prediction', a function …)")
+            raise InputError(
+                f"the network has {classes} outputs: say which with target= (a class number, 'prediction', a function …)"
+            )
         return logits[:, 0]
     if isinstance(target, str):
         return logits.gather(1, logits.detach().argmax(1, keepdim=True))[:, 0]
@@ -83,7 +89,9 @@ def _vertex(played: Replay, name: str) -> torch.Tensor:
         for p, n in zip(place, grid, strict=True):
             offset = offset * n + p
     except ValueError:
-        raise InputError(f"target {name!r} is no vertex: layer {layer_name!r} has vertices of shape {layer.grid}") from None
+        raise InputError(
+            f"target {name!r} is no vertex: layer {layer_name!r} has vertices of shape {layer.grid}"
+        ) from None
     value = played.activation(layer)
     flat = batchify(value, canonical(layer.numbers).shape)
     at = torch.nonzero(canonical(layer.numbers).reshape(-1) == number + offset)[0, 0]

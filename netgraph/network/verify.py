@@ -17,7 +17,6 @@ import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch.utils import _pytree as pytree
 
@@ -53,7 +52,8 @@ class Verification:
     def errors(self) -> dict[str, float]:
         """Name -> relative error."""
         return {
-            name: getattr(self, f"{name}_error") for name in ("forward", "weight", "completeness", "conservation", "path")
+            name: getattr(self, f"{name}_error")
+            for name in ("forward", "weight", "completeness", "conservation", "path")
         }
 
     @property
@@ -65,15 +65,24 @@ class Verification:
         return self.exact
 
     def __str__(self) -> str:
-        rows = [f"  {name:<13}{error:9.1e}  {'ok' if error <= self.tolerance else 'FAILS'}" for name, error in self.errors.items()]
+        rows = [
+            f"  {name:<13}{error:9.1e}  {'ok' if error <= self.tolerance else 'FAILS'}"
+            for name, error in self.errors.items()
+        ]
         kinds = ", ".join(f"{n} {kind}" for kind, n in self.operations.items())
         head = "the graph is the network" if self.exact else "the graph is NOT the network"
-        return "\n".join([f"{head} (relative errors, float64, {self.inputs} input{'s' if self.inputs != 1 else ''})", *rows, f"  operations   {kinds}"])
+        return "\n".join(
+            [
+                f"{head} (relative errors, float64, {self.inputs} input{'s' if self.inputs != 1 else ''})",
+                *rows,
+                f"  operations   {kinds}",
+            ]
+        )
 
 
 def verify(net: Network, given: list[torch.Tensor]) -> Verification:
     """Compare the network's graphs with the network at each input."""
-    worst = {name: 0.0 for name in ("forward", "weight", "completeness", "conservation", "path")}
+    worst = dict.fromkeys(("forward", "weight", "completeness", "conservation", "path"), 0.0)
     worst["forward"] = forward_error(net, given)
     for i in range(len(given[0])):
         one = [x[i : i + 1].double() for x in given]
@@ -82,7 +91,10 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
             for name, error in check(truth.graph(), truth).items():
                 worst[name] = max(worst[name], error)
     return Verification(
-        *(worst[name] for name in ("forward", "weight", "completeness", "conservation", "path")), net.operations(), (), len(given[0])
+        *(worst[name] for name in ("forward", "weight", "completeness", "conservation", "path")),
+        net.operations(),
+        (),
+        len(given[0]),
     )
 
 

@@ -11,18 +11,19 @@ alone and multiplies the weights of the edges that leave; gates and constants de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from netgraph.errors import UnsupportedOperation
-from netgraph.network.blocks import Convolution, Elementwise, Joint, Linear, Matmul, Select
 from netgraph.network.naming import layer_name
 from netgraph.network.operations import lookup
-from netgraph.network.shapes import canonical, conv_entries, count, group_rows, lift
+from netgraph.network.shapes import canonical, count
 from netgraph.network.tape import Call, Tape, fill
+
+if TYPE_CHECKING:
+    from netgraph.network.blocks import Joint
 
 At = tuple[int, int]
 """Which step of which call: the same in every pass over the same program."""
@@ -72,12 +73,13 @@ class Form:
         return self.numbers.expand(self.shape)
 
 
-class Numbering:
-    """Plays a tape on vertex numbers.
+class Layers:
+    """Plays a tape and keeps the layers that it makes; the primitives that rules are written in stand in a subclass.
 
-    After :meth:`run`: ``layers`` in order, ``joints`` (the operations that made vertices, keyed by step), ``owners``
-    (the numbers that constants and gates of a step belong to), ``bases`` (steps that only complete a vertex's own value:
-    its bias, a BatchNorm folded into its weights), ``lifts`` (the vertices of constants that were joined to tracked tensors).
+    After :meth:`run`: ``layers`` in order; ``joints``, the operations that made vertices, by step; ``owners``, the numbers
+    that constants and gates of a step belong to; ``bases``, steps that only complete a vertex's own value (its bias, a
+    BatchNorm folded into its weights); ``lifts``, the vertices of constants that were joined to tracked tensors;
+    ``scales`` and ``merges``, the scale of a sum of forms of the same vertices, and of each term.
     """
 
     def __init__(self, tape: Tape, granularity: str, constants: dict[int, torch.Tensor], numbers: list[torch.Tensor]):
@@ -104,7 +106,9 @@ class Numbering:
         shape = self.tape.shapes[slot]
         size = int(given.max()) + 1 if given.numel() else 0
         numbers = given + self._next()
-        layer = self._layer(name, "", "input", shape, size, self._grid(given, size, shape, given.numel() == count(shape[1:])), numbers)
+        layer = self._layer(
+            name, "", "input", shape, size, self._grid(given, size, shape, given.numel() == count(shape[1:])), numbers
+        )
         layer.feature_map = len(shape) > 2
         return Form(shape, numbers, fresh=layer, single=self.tape.uses[slot] == 1)
 
@@ -117,8 +121,6 @@ class Numbering:
     def n(self) -> int:
         """Number of vertices."""
         return self._next()
-
-    # -- playing -------------------------------------------------------------------------------------
 
     def run(self) -> Numbering:
         for call in self.tape.calls:
@@ -152,13 +154,18 @@ class Numbering:
         self._step += 1
         return (self._call.index, self._step)
 
-    # -- layers --------------------------------------------------------------------------------------
-
     def _next(self) -> int:
         return self.layers[-1].start + self.layers[-1].size if self.layers else 0
 
     def _layer(
-        self, name: str, module: str, kind: str, shape: Sequence[int], size: int, grid: Sequence[int], numbers: torch.Tensor
+        self,
+        name: str,
+        module: str,
+        kind: str,
+        shape: Sequence[int],
+        size: int,
+        grid: Sequence[int],
+        numbers: torch.Tensor,
     ) -> Vertices:
         self.repeats[name] += 1
         times = self.repeats[name]
@@ -174,7 +181,9 @@ class Numbering:
         whole = elements and count(shape) == size and numbers.numel() == size
         return tuple(shape[1:]) or (1,) if whole and len(shape) > 1 and shape[0] == 1 else (size,)
 
-    def _new(self, kind: str, shape: Sequence[int], numbers: torch.Tensor, weight: Any = None, label: str = "") -> Vertices:
+    def _new(
+        self, kind: str, shape: Sequence[int], numbers: torch.Tensor, weight: Any = None, label: str = ""
+    ) -> Vertices:
         """A layer for numbers 0 … size-1; ``numbers`` is shifted in place to its start."""
         assert self._call is not None
         size = int(numbers.max()) + 1 if numbers.numel() else 0
@@ -196,40 +205,16 @@ class Numbering:
             scale = torch.where(mask, torch.ones((), dtype=scale.dtype), scale.expand(form.shape))
         return replace(form, numbers=canonical(full), scale=scale, fresh=None)
 
-    # -- primitives: what rules are written in ----------------------------------------------------------
+    def _joint_of(self, layer: Vertices) -> Joint:
+        return self.joints[self.joint_of[layer.name]]
 
-    def tracked(self, x: Any) -> bool:
-        return isinstance(x, Form)
-
-    def shape(self, x: Any) -> tuple[int, ...]:
-        return tuple(x.shape)
-
-    def frozen(self, fn: Callable[..., torch.Tensor], *xs: Any) -> torch.Tensor:
-        """A quantity taken from the values and held fixed: its shape is all that is known here."""
-        metas = [torch.empty(self.shape(x), device="meta") if isinstance(x, Form) else x for x in xs]
-        return fn(*[m.to("meta") if isinstance(m, torch.Tensor) else m for m in metas])
-
-    def move(self, fn: Callable[..., Any], *xs: Any) -> Any:
-        """``fn`` only moves, copies or drops elements."""
-        forms = list(xs)
-        numbers = fn(*[f.full for f in forms])
-        scales: Any = None
-        if any(f.scale is not None for f in forms):
-            one = torch.ones((), dtype=torch.float64)
-            scales = fn(*[(one if f.scale is None else f.scale).expand(f.shape) for f in forms])
-        gated = any(f.gated for f in forms)
-        fresh = forms[0].fresh if len(forms) == 1 and forms[0].single else None
-        several = isinstance(numbers, (tuple, list))
-
-        def form(n: torch.Tensor, s: torch.Tensor | None) -> Form:
-            if s is not None and bool((n < 0).any()):
-                s = torch.where(n < 0, torch.ones_like(s), s)
-            keeps = fresh if not several and n.numel() == count(forms[0].shape) else None
-            return Form(tuple(n.shape), canonical(n), None if s is None else canonical(s), gated, keeps)
-
-        if not several:
-            return form(numbers, scales)
-        return [form(n, None if scales is None else scales[i]) for i, n in enumerate(numbers)]
+    def per_vertex(self, layer: Vertices, numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+        """Mean of ``values`` over the elements of each vertex of ``layer``."""
+        small = numbers.expand(values.shape)
+        index = (small - layer.start).reshape(-1)
+        flat = values.reshape(-1).to(torch.float64)
+        total = torch.zeros(layer.size, dtype=torch.float64).index_add_(0, index, flat)
+        return total / torch.bincount(index, minlength=layer.size).clamp_min(1)
 
     def _lift(self, x: Any, at: At, place: int = 0) -> Form:
         """A tensor that is joined to tracked ones: vertices of its own, unless it is 0."""
@@ -244,289 +229,5 @@ class Numbering:
         self.lifts[(at, place)] = form.numbers
         return form
 
-    def pad(self, x: Form, pad: list[int]) -> Form:
-        """Zeros around: no vertex, but where the numbers do not change they stay as they are."""
-        wide = x.full
-        shape = tuple(torch.ops.aten.constant_pad_nd(wide, pad, -1).shape)
-        padded = [i for i in range(len(shape)) if i >= len(shape) - len(pad) // 2]
-        if all(x.numbers.shape[i] == 1 for i in padded):
-            scale = x.scale
-            if scale is not None and any(scale.shape[i] > 1 for i in padded):
-                scale = torch.ops.aten.constant_pad_nd(scale.expand(x.shape), pad, 1)
-            return Form(shape, x.numbers, scale, x.gated)
-        scale = None if x.scale is None else torch.ops.aten.constant_pad_nd(x.scale.expand(x.shape), pad, 1)
-        return Form(shape, torch.ops.aten.constant_pad_nd(wide, pad, -1), scale, x.gated)
-
-    def overwrite(self, fn: Callable[..., torch.Tensor], base: Any, values: Any) -> Form:
-        """Elements of ``base`` replaced by ``values``."""
-        at = self.at()
-        b, v = self._lift(base, at, 0), self._lift(torch.as_tensor(values) if not isinstance(values, Form) else values, at, 1)
-        out: Form = self.move(fn, b, v)
-        if not self.unit and len(v.shape) == len(out.shape):  # zeros around a channel belong to the channel
-            numbers = out.numbers
-            for i, n in enumerate(v.numbers.shape):
-                if n == 1 and v.shape[i] > 1 and numbers.shape[i] > 1:
-                    best = numbers.amax(i, keepdim=True)
-                    if bool(((numbers == best) | (numbers < 0)).all()):
-                        numbers = best
-            out = replace(out, numbers=numbers)
-        return out
-
-    def join(self, fn: Callable[..., Any], xs: Sequence[Any], dim: int) -> Form:
-        """Concatenation. Constants joined along positions belong to the feature's vertex."""
-        tracked = next(x for x in xs if isinstance(x, Form))
-        parts = []
-        for x in xs:
-            along = dim % len(tracked.shape)
-            if not isinstance(x, Form) and x.dim() == len(tracked.shape) and tracked.numbers.shape[along] == 1:
-                shape = tuple(x.shape)
-                self.owners[self.at()] = tracked.numbers
-                parts.append(Form(shape, tracked.numbers, None))
-            else:
-                parts.append(self._lift(x, self.at()))
-        out: Form = self.move(lambda *ts: fn(list(ts)), *parts)
-        return out
-
-    def scale(self, x: Form, k: Any, fold: bool = False) -> Form:
-        """Multiply by something that the parameters alone determine (or by a frozen quantity: then it is a gate)."""
-        at = self.at()
-        shape = torch.broadcast_shapes(x.shape, tuple(k.shape)) if isinstance(k, torch.Tensor) else x.shape
-        x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
-        if isinstance(k, torch.Tensor) and k.is_meta:
-            self.owners[at] = x.numbers
-            return replace(x, gated=True, fresh=None)
-        factor = torch.as_tensor(k, dtype=torch.float64)
-        if fold and x.fresh is not None and x.single and not x.gated and x.scale is None and x.fresh.kind in {"conv", "linear"}:
-            self.bases[at] = x.fresh
-            x.fresh.entry = x.fresh.read = at
-            per_vertex = self.per_vertex(x.fresh, x.numbers, factor.expand(shape))
-            self._joint_of(x.fresh).fold(per_vertex)
-            if x.fresh.bias is not None:
-                x.fresh.bias = x.fresh.bias * per_vertex
-            return x
-        zero = factor == 0
-        if bool(zero.any()):
-            x = self._constant("constant", x, zero.expand(shape).clone())
-            factor = torch.where(zero, torch.ones_like(factor), factor)
-        scale = lift(factor, len(shape))
-        scale = scale if x.scale is None else scale * x.scale
-        return replace(x, scale=scale, fresh=None)
-
-    def _joint_of(self, layer: Vertices) -> Joint:
-        return self.joints[self.joint_of[layer.name]]
-
-    def per_vertex(self, layer: Vertices, numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Mean of ``values`` over the elements of each vertex of ``layer``."""
-        small = numbers.expand(values.shape)
-        index = (small - layer.start).reshape(-1)
-        flat = values.reshape(-1).to(torch.float64)
-        total = torch.zeros(layer.size, dtype=torch.float64).index_add_(0, index, flat)
-        return total / torch.bincount(index, minlength=layer.size).clamp_min(1)
-
-    def shift(self, x: Form, c: Any) -> Form:
-        """Add something that does not come from a vertex."""
-        at = self.at()
-        shape = torch.broadcast_shapes(x.shape, tuple(c.shape)) if isinstance(c, torch.Tensor) else x.shape
-        x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
-        known = not (isinstance(c, torch.Tensor) and c.is_meta)
-        if bool((x.numbers < 0).any()) and not (known and not bool(torch.as_tensor(c).any())):
-            x = self._constant("constant", x, x.full < 0)
-        self.owners[at] = x.numbers
-        layer = x.fresh
-        if layer is not None and x.single and not x.gated and known and x.scale is None and layer.kind != "input":
-            constant = torch.as_tensor(c, dtype=torch.float64).expand(shape)
-            if bool(constant.any()):
-                added = self.per_vertex(layer, x.numbers, constant)
-                layer.bias = added if layer.bias is None else layer.bias + added
-            self.bases[at] = layer
-            layer.entry = layer.read = at
-            return x
-        return replace(x, fresh=None)
-
-    def gate(self, x: Form, fn: Callable[[torch.Tensor], torch.Tensor], name: str) -> Form:
-        """An elementwise function: the secant through its value at the input."""
-        at = self.at()
-        at_zero = float(fn(torch.zeros((), dtype=torch.float64)))
-        if at_zero != 0 and bool((x.numbers < 0).any()):
-            x = self._constant("constant", x, x.full < 0)
-        self.owners[at] = x.numbers
-        layer = x.fresh if x.single else None
-        if layer is not None:
-            layer.activation = name if layer.activation is None else f"{layer.activation}+{name}"
-            layer.read = at
-        return replace(x, gated=True, fresh=layer)
-
-    def mix(self, terms: Sequence[tuple[Form, Any]], kind: str, label: str = "") -> Form:
-        """Sum of tensors, each times a coefficient: new vertices where different vertices meet."""
-        at = self.at()
-        shape = torch.broadcast_shapes(*[t.shape for t, _ in terms], *[tuple(c.shape) for _, c in terms if isinstance(c, torch.Tensor)])
-        rank = len(shape)
-        lifted = [lift(t.numbers, rank) for t, _ in terms]
-        small = torch.broadcast_shapes(*[n.shape for n in lifted])
-        numbers = [n.expand(small) for n in lifted]
-        first = numbers[0]
-        if all(torch.equal(first, n) for n in numbers[1:]):
-            return self._same_vertices(terms, shape, lifted[0], at)
-        codes = torch.stack([n.reshape(-1) for n in numbers], 1)
-        new = group_rows(codes)[0].reshape(small)
-        layer = self._new(kind, shape, new, label=label or kind)
-        self.joints[at] = Elementwise(at, layer, kind, [(t, n, c) for (t, c), n in zip(terms, numbers, strict=True)], new)
-        return Form(tuple(shape), canonical(new), fresh=layer)
-
-    def _same_vertices(self, terms: Sequence[tuple[Form, Any]], shape: Sequence[int], numbers: torch.Tensor, at: At) -> Form:
-        self.owners[at] = numbers
-        linear = not any(t.gated or (isinstance(c, torch.Tensor) and c.is_meta) for t, c in terms)
-        scale: torch.Tensor | None = None
-        if linear:
-            one = torch.ones((), dtype=torch.float64)
-            parts = [torch.as_tensor(c, dtype=torch.float64) * (one if t.scale is None else t.scale) for t, c in terms]
-            total = sum(parts[1:], parts[0])
-            if bool((total == 0).any()):
-                linear = False
-            else:
-                scale = lift(total, len(shape))
-        self.scales[at] = scale
-        self.merges[at] = [t.scale for t, _ in terms]
-        return Form(tuple(shape), numbers, scale, gated=not linear)
-
-    def product(self, x: Form, y: Form, label: str = "mul") -> Form:
-        """Product of two tracked tensors: half of it flows to each side."""
-        kx, ky = self.frozen(lambda a: a, y), self.frozen(lambda a: a, x)
-        self.inexact.add("product")
-        return self.mix([(x, kx), (y, ky)], "product", label)
-
-    def matmul(self, x: Form, weight: torch.Tensor, label: str = "linear") -> Form:
-        """(…, K) times a constant (K, O). Rows with equal numbers share their vertices."""
-        at = self.at()
-        features, out = int(weight.shape[0]), int(weight.shape[1])
-        lead = tuple(x.numbers.shape[:-1])
-        rows = x.numbers.expand(*lead, features).reshape(-1, features)
-        group, representative = group_rows(rows)
-        new = (group[:, None] * out + torch.arange(out)).reshape(*lead, out)
-        shape = (*x.shape[:-1], out)
-        scale = None if x.scale is None else x.scale.expand(x.shape)
-        if scale is not None:
-            picks = _row_scale(scale, x, lead, features)[representative]
-        layer = self._new("linear", shape, new, weight, label)
-        self.joints[at] = Matmul(
-            at, layer, "linear", rows, representative, None if scale is None else picks, weight, group.reshape(lead), self.unit
-        )
-        return Form(shape, canonical(new), fresh=layer)
-
-    def convolve(self, x: Form, weight: torch.Tensor, geometry: Any) -> Form:
-        """Convolution: the channels are the vertices, or every element at unit granularity."""
-        at = self.at()
-        shape = geometry.output_shape(x.shape, weight.shape)
-        spatial = x.numbers.shape[2:]
-        by_channel = not self.unit and all(n == 1 for n in spatial)
-        if self.unit:
-            new = torch.arange(count(shape[1:])).reshape(1, *shape[1:])
-        else:
-            new = torch.arange(shape[1]).reshape(1, -1, *[1] * len(spatial))
-        layer = self._new("conv", shape, new, weight, "conv")
-        layer.feature_map = True
-        if by_channel:
-            scale = None
-            if x.scale is not None:
-                scale = strongest(x.scale.expand(x.shape)[0].reshape(x.shape[1], -1), [1]).reshape(-1)
-            joint: Joint = Convolution(at, layer, "conv", x.numbers.expand(1, x.shape[1], *spatial).reshape(-1), scale, weight, geometry)
-        else:
-            rows, cols, taps = conv_entries(x.shape, shape, weight.shape, geometry)
-            flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-            joint = Linear(at, layer, "conv", x.full.reshape(-1), flat, new, rows, cols, weight.reshape(-1), taps, shape, self.unit)
-        self.joints[at] = joint
-        return Form(shape, canonical(new), fresh=layer)
-
-    def pool(self, x: Form, op: Callable[[torch.Tensor], torch.Tensor], entries: Callable[[], Any], spatial: int) -> Form:
-        """A linear operation on the last ``spatial`` axes that mixes positions (average pooling, upsampling)."""
-        at = self.at()
-        shape = tuple(self.frozen(op, x).shape)
-        if all(n == 1 for n in x.numbers.shape[-spatial:]):
-            scale = x.scale
-            if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
-                scale = op(scale.expand(x.shape))
-            return Form(shape, x.numbers, scale, x.gated)
-        rows, cols, coefficients = entries()
-        lead = count(x.shape[:-spatial])
-        inner, outer = count(x.shape[-spatial:]), count(shape[-spatial:])
-        offset = torch.arange(lead)[:, None]
-        rows, cols = (offset * outer + rows).reshape(-1), (offset * inner + cols).reshape(-1)
-        return self._linear(at, x, shape, "pool", rows, cols, coefficients.repeat(lead))
-
-    def _linear(self, at: At, x: Form, shape: Sequence[int], kind: str, rows: Any, cols: Any, coefficients: Any) -> Form:
-        new = torch.arange(count(shape)).reshape(tuple(shape))
-        flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-        layer = self._new(kind, shape, new, label=kind)
-        self.joints[at] = Linear(
-            at, layer, kind, x.full.reshape(-1), flat, new, rows, cols, coefficients, None, tuple(shape), self.unit
-        )
-        return Form(tuple(shape), canonical(new), fresh=layer)
-
-    def reduce(self, x: Form, dims: Sequence[int], mean: bool) -> Form:
-        """Sum or mean over axes (kept, with size 1): new vertices where different vertices are summed."""
-        at = self.at()
-        over = [i for i in dims if x.numbers.shape[i] > 1]
-        alike = [i for i in dims if i not in over]
-        scale = x.scale
-        if scale is not None:
-            scale = strongest(scale, [i for i in alike if scale.shape[i] > 1])
-        repeats = count([x.shape[i] for i in alike])
-        if not mean and repeats != 1:
-            one = torch.ones([1] * len(x.shape), dtype=torch.float64)
-            scale = (one if scale is None else scale) * repeats
-        shape = tuple(1 if i in dims else n for i, n in enumerate(x.shape))
-        if not over:
-            return Form(shape, x.numbers, scale, x.gated)
-        small = tuple(x.numbers.shape)
-        target = tuple(1 if i in over else n for i, n in enumerate(small))
-        new = torch.arange(count(target)).reshape(target)
-        rows = new.expand(small).reshape(-1).clone()
-        each = 1.0 / count([x.shape[i] for i in over]) if mean else 1.0
-        kind = "mean" if mean else "sum"
-        layer = self._new(kind, shape, new, label=kind)
-        flat = None if scale is None else scale.expand(small).reshape(-1)
-        entries = (rows, torch.arange(rows.numel()), torch.full((rows.numel(),), each, dtype=torch.float64))
-        joint = Linear(at, layer, kind, x.numbers.reshape(-1), flat, new, *entries, None, target, self.unit, small)
-        joint.before = alike
-        self.joints[at] = joint
-        return Form(shape, canonical(new), fresh=layer)
-
-    def select(self, x: Form, shape: Sequence[int], spatial: int, windows: Callable[[], Any], pick: Any, name: str) -> Form:
-        """One element of each window passes: the largest. Without an input, all members have an edge."""
-        at = self.at()
-        if all(n == 1 for n in x.numbers.shape[-spatial:]):
-            scale = x.scale
-            if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
-                raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
-            return Form(tuple(shape), x.numbers, scale, x.gated)
-        if x.scale is not None and bool((x.scale <= 0).any()):
-            self.inexact.add("select")
-        self.inexact.add("select")
-        rows, cols = windows()
-        lead = count(x.shape[:-spatial])
-        inner, outer = count(x.shape[-spatial:]), count(shape[-spatial:])
-        offset = torch.arange(lead)[:, None]
-        rows, cols = (offset * outer + rows).reshape(-1), (offset * inner + cols).reshape(-1)
-        new = torch.arange(count(shape)).reshape(tuple(shape))
-        flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-        layer = self._new("select", shape, new, label="pool")
-        layer.feature_map = True
-        self.joints[at] = Select(at, layer, "select", x.full.reshape(-1), flat, new, rows, cols, torch.ones(rows.numel(), dtype=torch.float64), None, tuple(shape), self.unit)
-        return Form(tuple(shape), canonical(new), fresh=layer)
-
     def _place(self) -> str:
         return self._call.place() if self._call is not None else ""
-
-
-def _row_scale(scale: torch.Tensor, x: Form, lead: tuple[int, ...], features: int) -> torch.Tensor:
-    """The scale of each distinct row of numbers: positions that share numbers share their scale, or the largest."""
-    full = scale.expand(x.shape)
-    full = strongest(full, [i for i, n in enumerate(lead) if n == 1 and full.shape[i] > 1])
-    return full.expand(*lead, features).reshape(-1, features)
-
-
-def strongest(t: torch.Tensor, dims: Sequence[int]) -> torch.Tensor:
-    """The entry of the largest absolute value along axes (kept, with size 1)."""
-    for d in dims:
-        t = t.gather(d, t.abs().argmax(d, keepdim=True))
-    return t

@@ -37,7 +37,9 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         try:
             found: Any = load_file(path)
         except SafetensorError as error:
-            raise LoadError(f"{path} begins like a safetensors file but is cut or damaged ({error}): fetch it again") from error
+            raise LoadError(
+                f"{path} begins like a safetensors file but is cut or damaged ({error}): fetch it again"
+            ) from error
     elif kind in {"torch", "pickle"}:
         found = _torch(path, kind)
     else:
@@ -102,7 +104,9 @@ def _torch(path: Path, kind: str) -> Any:
                 "could run any code. Where you trust it, load it yourself, and save torch.save(model.state_dict(), …) or trace "
                 "the model with netgraph.trace"
             ) from error
-        raise LoadError(f"{path} is no readable file of torch weights (cut or damaged?): {type(error).__name__}") from error
+        raise LoadError(
+            f"{path} is no readable file of torch weights (cut or damaged?): {type(error).__name__}"
+        ) from error
 
 
 def _tensors(path: Path, found: Any) -> dict[str, torch.Tensor]:
@@ -118,13 +122,17 @@ def _tensors(path: Path, found: Any) -> dict[str, torch.Tensor]:
         raise LoadError(f"{path} holds {_describe(found)}: expected a state dict (name -> tensor)")
     weights = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
     if not weights:
-        raise LoadError(f"{path} holds a mapping without tensors (keys {', '.join(map(str, list(found)[:6]))}): expected a state dict")
+        raise LoadError(
+            f"{path} holds a mapping without tensors (keys {', '.join(map(str, list(found)[:6]))}): expected a state dict"
+        )
     for prefix in PREFIXES * 2:
         if all(name.startswith(prefix) for name in weights):
             weights = {name[len(prefix) :]: tensor for name, tensor in weights.items()}
     quantised = [name for name, tensor in weights.items() if tensor.is_quantized]
     if quantised:
-        raise LoadError(f"{path}: {quantised[0]!r} is quantised; convert the model to float first (tensor.dequantize())")
+        raise LoadError(
+            f"{path}: {quantised[0]!r} is quantised; convert the model to float first (tensor.dequantize())"
+        )
     return weights
 
 

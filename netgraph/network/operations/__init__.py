@@ -65,7 +65,9 @@ def lookup(call: Call) -> Operation:
     if row is not None:
         return row
     if torch.Tag.pointwise in getattr(call.op, "tags", ()):
-        warnings.warn(f"{call.place()} has no rule: treated as an elementwise gate (the secant at the input)", stacklevel=2)
+        warnings.warn(
+            f"{call.place()} has no rule: treated as an elementwise gate (the secant at the input)", stacklevel=2
+        )
         from netgraph.network.operations.gate import pointwise
 
         return Operation(call.name, "gate", pointwise)

@@ -44,12 +44,23 @@ def _mv(run: Any, call: Any, x: Any, vector: Any) -> Any:
 
 
 def _convolution(
-    run: Any, call: Any, x: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, transposed: bool,
-    output_padding: Any, groups: int,
+    run: Any,
+    call: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
 ) -> Any:
     """z[o] = Σ_c K[o, c] ∗ x[c] + b[o] (cross-correlation), in 1, 2 or 3 dimensions, also transposed."""
     if run.tracked(weight):
-        raise UnsupportedOperation(f"{call.place()}: the kernel depends on the input, which the graph cannot hold; freeze it")
+        raise UnsupportedOperation(
+            f"{call.place()}: the kernel depends on the input, which the graph cannot hold; freeze it"
+        )
     unbatched = len(run.shape(x)) == weight.dim() - 1
     if unbatched:
         x = run.move(lambda t: t.unsqueeze(0), x)
@@ -58,7 +69,9 @@ def _convolution(
     def each(v: Sequence[int]) -> tuple[int, ...]:
         return tuple(int(n) for n in v) * (d if len(v) == 1 else 1)
 
-    geometry = Geometry(each(stride), each(padding), each(dilation), bool(transposed), each(output_padding), int(groups))
+    geometry = Geometry(
+        each(stride), each(padding), each(dilation), bool(transposed), each(output_padding), int(groups)
+    )
     z = run.convolve(x, weight, geometry)
     if bias is not None:
         z = run.shift(z, bias.reshape(1, -1, *[1] * d))
@@ -125,7 +138,11 @@ def _sum(run: Any, call: Any, x: Any, dim: Any = None, keepdim: bool = False, *,
 
 def _reduce(run: Any, x: Any, dim: Any, keepdim: bool, mean: bool) -> Any:
     rank = len(run.shape(x))
-    dims = list(range(rank)) if dim is None or dim == [] else [d % rank for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    dims = (
+        list(range(rank))
+        if dim is None or dim == []
+        else [d % rank for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+    )
     y = run.reduce(x, dims, mean)
     if keepdim:
         return y
@@ -160,17 +177,50 @@ def windows(op: Any, inner: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, 
 
 
 ROWS = [
-    *(Operation(name, "affine", rule, rule.__doc__ or "") for name, rule in {
-        "addmm": _addmm, "mm": _mm, "mv": _mv, "convolution": _convolution, "add": _add, "sub": _sub, "rsub": _rsub,
-        "neg": _neg, "div": _div, "mean": _mean, "sum": _sum,
-    }.items()),
-    *(Operation(name, "affine", _batch_norm, _batch_norm.__doc__ or "") for name in (
-        "native_batch_norm", "batch_norm", "cudnn_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
-        "_batch_norm_no_update", "miopen_batch_norm", "_batch_norm_with_update",
-    )),
-    *(Operation(name, "affine", _average(d), "mean over windows of positions") for name, d in {
-        "avg_pool1d": 1, "avg_pool2d": 2, "avg_pool3d": 3, "_adaptive_avg_pool2d": 2, "_adaptive_avg_pool3d": 3,
-        "adaptive_avg_pool1d": 1, "upsample_nearest1d": 1, "upsample_nearest2d": 2, "upsample_nearest3d": 3,
-        "upsample_bilinear2d": 2, "upsample_linear1d": 1, "upsample_bicubic2d": 2,
-    }.items()),
+    *(
+        Operation(name, "affine", rule, rule.__doc__ or "")
+        for name, rule in {
+            "addmm": _addmm,
+            "mm": _mm,
+            "mv": _mv,
+            "convolution": _convolution,
+            "add": _add,
+            "sub": _sub,
+            "rsub": _rsub,
+            "neg": _neg,
+            "div": _div,
+            "mean": _mean,
+            "sum": _sum,
+        }.items()
+    ),
+    *(
+        Operation(name, "affine", _batch_norm, _batch_norm.__doc__ or "")
+        for name in (
+            "native_batch_norm",
+            "batch_norm",
+            "cudnn_batch_norm",
+            "_native_batch_norm_legit",
+            "_native_batch_norm_legit_no_training",
+            "_batch_norm_no_update",
+            "miopen_batch_norm",
+            "_batch_norm_with_update",
+        )
+    ),
+    *(
+        Operation(name, "affine", _average(d), "mean over windows of positions")
+        for name, d in {
+            "avg_pool1d": 1,
+            "avg_pool2d": 2,
+            "avg_pool3d": 3,
+            "_adaptive_avg_pool2d": 2,
+            "_adaptive_avg_pool3d": 3,
+            "adaptive_avg_pool1d": 1,
+            "upsample_nearest1d": 1,
+            "upsample_nearest2d": 2,
+            "upsample_nearest3d": 3,
+            "upsample_bilinear2d": 2,
+            "upsample_linear1d": 1,
+            "upsample_bicubic2d": 2,
+        }.items()
+    ),
 ]

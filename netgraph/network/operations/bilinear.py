@@ -25,7 +25,12 @@ def matrix_product(run: Any, call: Any, x: Any, y: Any) -> Any:
 
 def _bmm(run: Any, call: Any, x: Any, y: Any) -> Any:
     """A batch of matrix products; one that shares its constant side is a linear layer."""
-    if run.tracked(x) and not run.tracked(y) and not y.is_meta and all(s == 0 or n == 1 for s, n in zip(y.stride()[:1], y.shape[:1], strict=True)):
+    if (
+        run.tracked(x)
+        and not run.tracked(y)
+        and not y.is_meta
+        and all(s == 0 or n == 1 for s, n in zip(y.stride()[:1], y.shape[:1], strict=True))
+    ):
         return run.matmul(x, y[0])
     return matrix_product(run, call, x, y)
 

@@ -75,7 +75,7 @@ def _blend(run: Any, condition: Any, x: Any, y: Any) -> Any:
 
 
 def _times(value: Any, mask: torch.Tensor) -> torch.Tensor:
-    if isinstance(value, torch.Tensor) and value.is_meta or mask.is_meta:
+    if (isinstance(value, torch.Tensor) and value.is_meta) or mask.is_meta:
         return torch.empty(torch.broadcast_shapes(mask.shape, getattr(value, "shape", ())), device="meta")
     return torch.where(mask, torch.as_tensor(value, dtype=torch.float64), torch.zeros((), dtype=torch.float64))
 
@@ -84,9 +84,43 @@ ROWS = [
     *(
         Operation(name, "gate", pointwise, pointwise.__doc__ or "")
         for name in (
-            "relu", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "softplus", "tanh", "sigmoid", "hardtanh", "hardswish",
-            "hardsigmoid", "hardshrink", "softshrink", "threshold", "clamp", "clamp_min", "clamp_max", "relu6", "log_sigmoid_forward",
-            "abs", "exp", "expm1", "log1p", "sqrt", "square", "pow", "sin", "cos", "tan", "atan", "asinh", "erf", "sinc", "softsign",
+            "relu",
+            "leaky_relu",
+            "elu",
+            "celu",
+            "selu",
+            "gelu",
+            "silu",
+            "mish",
+            "softplus",
+            "tanh",
+            "sigmoid",
+            "hardtanh",
+            "hardswish",
+            "hardsigmoid",
+            "hardshrink",
+            "softshrink",
+            "threshold",
+            "clamp",
+            "clamp_min",
+            "clamp_max",
+            "relu6",
+            "log_sigmoid_forward",
+            "abs",
+            "exp",
+            "expm1",
+            "log1p",
+            "sqrt",
+            "square",
+            "pow",
+            "sin",
+            "cos",
+            "tan",
+            "atan",
+            "asinh",
+            "erf",
+            "sinc",
+            "softsign",
             "rrelu_with_noise",
         )
     ),

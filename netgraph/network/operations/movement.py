@@ -37,7 +37,10 @@ def _join(name: str) -> Any:
         kept = [t for t in tensors if run.shape(t) != (0,)]
         if name == "stack":
             rank = len(run.shape(kept[0])) + 1
-            kept = [run.move(lambda t: t.unsqueeze(dim % rank), t) if run.tracked(t) else t.unsqueeze(dim % rank) for t in kept]
+            kept = [
+                run.move(lambda t: t.unsqueeze(dim % rank), t) if run.tracked(t) else t.unsqueeze(dim % rank)
+                for t in kept
+            ]
             dim = dim % rank
         return run.join(lambda ts: torch.cat(ts, dim), kept, dim)
 
@@ -99,11 +102,49 @@ RULES: dict[Callable[..., Any], tuple[str, ...]] = {
     _first: ("native_dropout",),
     _reshape: ("view", "_unsafe_view", "reshape", "_reshape_alias"),
     _generic: (
-        "permute", "transpose", "t", "unsqueeze", "squeeze", "flatten", "expand", "slice", "select", "split", "split_with_sizes",
-        "unsafe_split", "unsafe_split_with_sizes", "chunk", "unsafe_chunk", "unbind", "repeat", "roll", "flip", "narrow", "movedim",
-        "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "unfold", "index_select", "gather", "diagonal", "tril", "triu",
-        "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d", "replication_pad2d", "replication_pad3d",
-        "rot90", "swapaxes", "view_as", "expand_as", "take", "repeat_interleave", "unflatten",
+        "permute",
+        "transpose",
+        "t",
+        "unsqueeze",
+        "squeeze",
+        "flatten",
+        "expand",
+        "slice",
+        "select",
+        "split",
+        "split_with_sizes",
+        "unsafe_split",
+        "unsafe_split_with_sizes",
+        "chunk",
+        "unsafe_chunk",
+        "unbind",
+        "repeat",
+        "roll",
+        "flip",
+        "narrow",
+        "movedim",
+        "pixel_shuffle",
+        "pixel_unshuffle",
+        "channel_shuffle",
+        "unfold",
+        "index_select",
+        "gather",
+        "diagonal",
+        "tril",
+        "triu",
+        "reflection_pad1d",
+        "reflection_pad2d",
+        "reflection_pad3d",
+        "replication_pad1d",
+        "replication_pad2d",
+        "replication_pad3d",
+        "rot90",
+        "swapaxes",
+        "view_as",
+        "expand_as",
+        "take",
+        "repeat_interleave",
+        "unflatten",
     ),
     _pad: ("constant_pad_nd",),
     _copy: ("copy",),

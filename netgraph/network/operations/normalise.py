@@ -25,7 +25,9 @@ def _layer_norm(run: Any, call: Any, x: Any, shape: Any, weight: Any, bias: Any,
     return [y if bias is None else run.shift(y, bias), None, None]
 
 
-def _group_norm(run: Any, call: Any, x: Any, weight: Any, bias: Any, n: int, c: int, hw: int, groups: int, eps: float) -> Any:
+def _group_norm(
+    run: Any, call: Any, x: Any, weight: Any, bias: Any, n: int, c: int, hw: int, groups: int, eps: float
+) -> Any:
     """γ·(x − μ)/√(σ² + ε) + β over the channels of a group and all positions, 1/√ held fixed."""
     shape = run.shape(x)
     grouped = run.move(lambda t: t.reshape(shape[0], groups, -1), x)
@@ -50,5 +52,8 @@ ROWS = [
     Operation("native_layer_norm", "normalise", _layer_norm, _layer_norm.__doc__ or ""),
     Operation("native_group_norm", "normalise", _group_norm, _group_norm.__doc__ or ""),
     Operation("_log_softmax", "normalise", _log_softmax, _log_softmax.__doc__ or ""),
-    *(Operation(name, "normalise", _held, _held.__doc__ or "") for name in ("log", "rsqrt", "reciprocal", "log2", "log10")),
+    *(
+        Operation(name, "normalise", _held, _held.__doc__ or "")
+        for name in ("log", "rsqrt", "reciprocal", "log2", "log10")
+    ),
 ]

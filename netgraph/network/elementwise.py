@@ -1,0 +1,282 @@
+"""Joints that are listed element by element: unrolled maps, chosen elements, sums of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from netgraph.network.blocks import Joint, Part, Record
+from netgraph.network.reads import NORMS, Array, Read, csr, entries, read
+from netgraph.network.shapes import batchify, count, lift, sum_to
+
+if TYPE_CHECKING:
+    from netgraph.network.vertices import At, Form, Vertices
+
+
+class Linear(Joint):
+    """A linear map listed element by element: unrolled convolutions, average pooling, sums over features."""
+
+    def __init__(
+        self,
+        at: At,
+        layer: Vertices,
+        kind: str,
+        numbers: torch.Tensor,
+        scale: torch.Tensor | None,
+        new: torch.Tensor,
+        rows: torch.Tensor,
+        cols: torch.Tensor,
+        coefficients: torch.Tensor,
+        taps: torch.Tensor | None,
+        shape: Sequence[int],
+        exact: bool,
+        small: Sequence[int] | None = None,
+    ) -> None:
+        super().__init__(at, layer, kind)
+        self.numbers, self.scale = numbers, scale
+        self.target = new.expand(tuple(shape)).reshape(-1)[rows] - layer.start
+        self.rows, self.cols, self.coefficients, self.taps = rows, cols, coefficients, taps
+        self.shape, self.exact, self.small = tuple(shape), exact, small
+        self.before: Sequence[int] = ()
+        self._plan: list[tuple[Read, Array, Array, Array, Array]] | None = None
+
+    def weights(self) -> torch.Tensor:
+        """The coefficient of each entry."""
+        values = self.coefficients.detach().cpu()
+        return values if self.taps is None else values[self.taps]
+
+    def plan(self, layers: Sequence[Vertices]) -> list[tuple[Read, Array, Array, Array, Array]]:
+        """Per block: its Read, which entries, the edge of each entry, and the CSR's columns and row pointer."""
+        if self._plan is not None:
+            return self._plan
+        plan = []
+        cols, target = self.cols.numpy(), self.target.numpy()
+        for r in read(self.numbers.numpy(), layers, self.exact):
+            local = np.full(self.numbers.numel(), -1, dtype=np.int64)
+            local[r.columns] = np.repeat(r.vertices, r.counts)
+            entries = np.flatnonzero(local[cols] >= 0)
+            code = target[entries] * r.layer.size + local[cols[entries]]
+            if len(code) and (np.diff(code) > 0).all():
+                distinct, edge = code, np.arange(len(code))
+            else:
+                distinct, edge = np.unique(code, return_inverse=True)
+            row, column = np.divmod(distinct, r.layer.size)
+            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.layer.size))])
+            plan.append((r, entries, edge, column, indptr))
+        self._plan = plan
+        return plan
+
+    def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
+        weights = self.weights()
+        if self.scale is not None:
+            weights = weights * self.scale[self.cols]
+        if self.factor is not None:
+            weights = weights * self.factor[self.target]
+        values = weights.numpy()
+        scale = None if self.scale is None else self.scale.numpy()
+        parts = []
+        for r, entries, edge, column, indptr in self.plan(layers):
+            data, sums = self._reduced(values[entries], entries, edge, len(column), how)
+            gate, constant = (
+                self._gates(record, 0, r.columns, np.repeat(r.vertices, r.counts), r.layer, scale)
+                if self.exact
+                else (None, None)
+            )
+            tap_sum = None if sums is None else csr(sums, column, indptr, self.layer.size, r.layer.size)
+            parts.append(
+                Part(r.layer, csr(data, column, indptr, self.layer.size, r.layer.size), tap_sum, gate, constant)
+            )
+        return parts
+
+    def _reduced(self, values: Array, entries: Array, edge: Array, edges: int, how: str) -> tuple[Array, Array | None]:
+        if edges == len(values):
+            out = np.empty_like(values)
+            out[edge] = values
+            return out, None
+        if self.taps is not None:  # positions share a kernel: each tap counts once for an edge
+            taps = self.taps.numpy()[entries]
+            _, first = np.unique(edge * (int(taps.max()) + 1) + taps, return_index=True)
+            values, edge = values[first], edge[first]
+        sums = np.bincount(edge, values, edges).astype(values.dtype)
+        counts = np.bincount(edge, minlength=edges)
+        if how == "l1":
+            data = np.bincount(edge, np.abs(values), edges)
+        elif how == "l2":
+            data = np.sqrt(np.bincount(edge, values.astype(np.float64) ** 2, edges))
+        elif how == "max":
+            data = np.zeros(edges)
+            np.maximum.at(data, edge, np.abs(values))
+        else:
+            data = sums if how == "sum" else sums / counts
+        data = np.where(counts == 1, sums, data).astype(values.dtype)
+        return data, sums if how in NORMS else None
+
+    def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
+        x = record.values[0].detach()
+        small = self.small if self.small is not None else self._source_shape(x)
+        xs, us = batchify(x, small), batchify(upstream, self.shape)
+        total = torch.zeros(len(self.rows), dtype=x.dtype)
+        for n in range(xs.shape[0]):
+            total += xs[n][self.cols] * us[n if us.shape[0] > 1 else 0][self.rows]
+        flow: Array = (self.entry_weights(record).to(x.dtype) * total).numpy()
+        return flow
+
+    def entry_weights(self, record: Record) -> torch.Tensor:
+        return self.weights()
+
+    def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
+        kept = np.ones(len(self.rows))
+        for (r, chosen, edge, column, indptr), m in zip(self.plan(layers), masks, strict=True):
+            if m is not None:
+                row = np.repeat(np.arange(self.layer.size), np.diff(indptr))
+                kept[chosen] = entries(m, row, column)[edge]
+        return torch.from_numpy(kept).to(dtype)
+
+    def cut(
+        self, x: torch.Tensor, base: torch.Tensor, kept: torch.Tensor, z: torch.Tensor, record: Record
+    ) -> torch.Tensor:
+        """``z`` with the entries that are not kept carrying ``base`` instead of ``x``."""
+        small = self.small if self.small is not None else self._source_shape(base)
+        difference = batchify(x - base, small)
+        lost = torch.nonzero(kept != 1)[:, 0]
+        weights = (self.entry_weights(record).to(x.dtype)[lost] * (1 - kept[lost]))[None]
+        moved = torch.zeros(difference.shape[0], count(self.shape), dtype=x.dtype)
+        moved.index_add_(1, self.rows[lost], difference[:, self.cols[lost]] * weights)
+        return z - moved.reshape(z.shape)
+
+    def _source_shape(self, x: torch.Tensor) -> tuple[int, ...]:
+        """The source's shape with a batch of one."""
+        n = self.numbers.numel()
+        return tuple(x.shape) if x.numel() == n else (1, *x.shape[1:])
+
+    def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
+        flow = self.entry_flows(record, upstream)
+        out = []
+        for r, entries, edge, column, indptr in self.plan(layers):
+            data = np.bincount(edge, flow[entries], len(column)).astype(flow.dtype)
+            out.append(csr(data, column, indptr, self.layer.size, r.layer.size))
+        return out
+
+
+class Select(Linear):
+    """One member of each window passes. Without an input all have an edge; with one, the chosen member's alone counts."""
+
+    def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
+        if record is None or record.index is None:
+            return super().parts(layers, how, record)
+        kept, self.coefficients = self.coefficients, self.entry_weights(record).to(torch.float64)
+        try:
+            return super().parts(layers, how, record)
+        finally:
+            self.coefficients = kept
+
+    def entry_weights(self, record: Record) -> torch.Tensor:
+        """1 at the chosen member of each window, 0 at the others."""
+        assert record.index is not None
+        chosen = record.index.reshape(-1)
+        return (chosen[self.rows] == self.cols).to(torch.float64)
+
+    def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
+        x = record.values[0].detach()
+        xs, us = batchify(x, self._source_shape(x)), batchify(upstream, self.shape)
+        assert record.index is not None
+        chosen = batchify(record.index, self.shape)
+        total = torch.zeros(len(self.rows), dtype=x.dtype)
+        for n in range(xs.shape[0]):
+            hit = chosen[n][self.rows] == self.cols
+            total += torch.where(hit, xs[n][self.cols] * us[n if us.shape[0] > 1 else 0][self.rows], 0)
+        flow: Array = total.numpy()
+        return flow
+
+
+class Elementwise(Joint):
+    """A sum of tensors of different vertices, each times a coefficient."""
+
+    def __init__(
+        self, at: At, layer: Vertices, kind: str, terms: list[tuple[Form, torch.Tensor, Any]], new: torch.Tensor
+    ) -> None:
+        super().__init__(at, layer, kind)
+        self.terms, self.new = terms, new
+
+    def _edges(
+        self, numbers: torch.Tensor, layers: Sequence[Vertices]
+    ) -> list[tuple[Read, Array, Array, Array, Array]]:
+        target = (self.new.reshape(-1) - self.layer.start).numpy()
+        flat = numbers.reshape(-1).numpy()
+        out = []
+        for r in read(flat, layers, False):
+            local = np.repeat(r.vertices, r.counts)
+            code = target[r.columns] * r.layer.size + local
+            distinct, edge = np.unique(code, return_inverse=True)
+            row, column = np.divmod(distinct, r.layer.size)
+            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.layer.size))])
+            out.append((r, r.columns, edge, column, indptr))
+        return out
+
+    def _coefficient(self, form: Form, c: Any, record: Record | None, term: int) -> torch.Tensor:
+        """Scale times coefficient, at the shape of the numbers."""
+        known = c
+        if isinstance(c, torch.Tensor) and c.is_meta:
+            played = record.coefficients[term] if record is not None and record.coefficients else None
+            known = 1.0 if played is None else played.detach()
+        total = torch.as_tensor(known, dtype=torch.float64).cpu()
+        if form.scale is not None:
+            total = total * form.scale
+        total = lift(total, self.new.dim())
+        full = torch.broadcast_shapes(total.shape, self.new.shape)
+        return sum_to(total.expand(full), self.new.shape) / (count(full) / self.new.numel())
+
+    def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
+        parts = []
+        for term, (form, numbers, c) in enumerate(self.terms):
+            weight = self._coefficient(form, c, record, term).expand(self.new.shape).reshape(-1).numpy()
+            if self.factor is not None:
+                weight = weight * self.factor.numpy()[(self.new.reshape(-1) - self.layer.start).numpy()]
+            scale = None
+            if form.scale is not None:
+                scale = (
+                    lift(form.scale, self.new.dim()).expand(self.new.shape).reshape(-1).numpy()
+                    if _fits(form.scale, self.new.shape)
+                    else None
+                )
+            for r, columns, edge, column, indptr in self._edges(numbers, layers):
+                n = np.bincount(edge, minlength=len(column))
+                data = np.bincount(edge, weight[columns], len(column)) / n
+                gate, constant = (None, None)
+                if record is not None and record.gates:
+                    gate, constant = self._gates(record, term, columns, np.repeat(r.vertices, r.counts), r.layer, scale)
+                parts.append(
+                    Part(r.layer, csr(data, column, indptr, self.layer.size, r.layer.size), None, gate, constant)
+                )
+        return parts
+
+    def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
+        left = list(masks)
+        target = (self.new.reshape(-1) - self.layer.start).numpy()
+        out = []
+        for _, numbers, _c in self.terms:
+            kept = np.ones(self.new.numel())
+            for r, columns, _, _, _ in self._edges(numbers, layers):
+                m = left.pop(0)
+                if m is not None:
+                    kept[columns] = entries(m, target[columns], np.repeat(r.vertices, r.counts))
+            out.append(torch.from_numpy(kept).to(dtype).reshape(self.new.shape))
+        return out
+
+    def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
+        out = []
+        for term, (_, numbers, _c) in enumerate(self.terms):
+            flow = record.values[term].detach() * record.coefficients[term] * upstream
+            flat = sum_to(flow, self.new.shape).reshape(-1).cpu().numpy()
+            for r, columns, edge, column, indptr in self._edges(numbers, layers):
+                data = np.bincount(edge, flat[columns], len(column)).astype(flat.dtype)
+                out.append(csr(data, column, indptr, self.layer.size, r.layer.size))
+        return out
+
+
+def _fits(t: torch.Tensor, shape: Sequence[int]) -> bool:
+    t = lift(t, len(shape))
+    return all(n in (1, shape[i]) for i, n in enumerate(t.shape))

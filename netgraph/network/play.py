@@ -1,0 +1,72 @@
+"""Plays a tape as it was recorded, in any floating dtype, on any device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+from netgraph.network.tape import Call, Tape, fill
+
+
+def constants(tape: Tape, dtype: torch.dtype, device: torch.device | str = "cpu") -> dict[int, torch.Tensor]:
+    """Slot -> value of everything that does not depend on the input, in another floating dtype."""
+    values = {s: cast(t, dtype, device) for s, t in tape.constants.items()}
+    for call in tape.calls:
+        if call.index in tape.needed and not call.random and not any(s in tape.dependent for s in call.outputs):
+            execute(call, values, tape.dtype, dtype, device)
+    return values
+
+
+def play(
+    tape: Tape, inputs: Sequence[torch.Tensor], dtype: torch.dtype | None = None, keep: Sequence[int] = ()
+) -> tuple[Any, dict[int, torch.Tensor]]:
+    """(the model's output, the values of the slots in ``keep``): the tape as it was recorded."""
+    dtype = dtype or tape.dtype
+    device = inputs[0].device if inputs else "cpu"
+    values = constants(tape, dtype, device)
+    values.update({s: cast(t.detach(), dtype, device) for s, t in zip(tape.inputs, inputs, strict=True)})
+    left = dict(tape.uses)
+    kept = set(keep) | {s for s in tape.constants}
+    saved: dict[int, torch.Tensor] = {}
+    with torch.no_grad():
+        for call in tape.calls:
+            if call.index not in tape.needed or call.random:
+                continue
+            if any(s in tape.dependent for s in call.outputs):
+                execute(call, values, tape.dtype, dtype, device)
+            for s in call.outputs:
+                if s in kept and s in values:
+                    saved[s] = values[s]
+            for s in call.reads:
+                left[s] -= 1
+                if left[s] == 0 and s not in kept:
+                    values.pop(s, None)
+    return fill(tape.output, values.__getitem__), saved
+
+
+def cast(t: torch.Tensor, dtype: torch.dtype, device: torch.device | str = "cpu") -> torch.Tensor:
+    return t.detach().to(device=device, dtype=dtype if t.is_floating_point() else t.dtype)
+
+
+def execute(
+    call: Call, values: dict[int, torch.Tensor], recorded: torch.dtype, dtype: torch.dtype, device: Any
+) -> None:
+    args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
+    if kwargs.get("dtype") == recorded:
+        kwargs["dtype"] = dtype
+    if "device" in kwargs and kwargs["device"] is not None:
+        kwargs["device"] = device
+    with torch.no_grad():
+        out = _flexible(call)(*args, **kwargs)
+    for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
+        if slot is not None:
+            values[slot] = cast(value, dtype, device) if value.dtype == recorded else value
+
+
+def _flexible(call: Call) -> Callable[..., Any]:
+    """Views of other memory layouts may not exist: reshape instead."""
+    if call.name in {"view", "_unsafe_view", "_reshape_alias"}:
+        return lambda t, shape, *_: t.reshape(shape)
+    return call.op

@@ -1,0 +1,103 @@
+"""Columns of an operation, split by the layer that they read, and their taps reduced to weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.sparse as sp
+
+if TYPE_CHECKING:
+    from netgraph.network.vertices import Vertices
+
+Array = np.ndarray[Any, Any]
+
+REDUCTIONS: dict[str, Callable[[Array], Array]] = {
+    "l1": lambda taps: np.abs(taps).sum(-1),
+    "l2": lambda taps: np.sqrt(np.square(taps).sum(-1)),
+    "max": lambda taps: np.abs(taps).max(-1),
+    "sum": lambda taps: taps.sum(-1),
+    "mean": lambda taps: taps.mean(-1),
+}
+"""What a kernel with several taps weighs: entrywise norms, or signed sums. One tap keeps exactly its parameter."""
+NORMS = {"l1", "l2", "max"}
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """Which columns of a joint read one layer, and as which vertices of it.
+
+    ``columns`` are sorted by vertex; ``vertices`` are the distinct ones (local numbers), ``counts`` how many columns each.
+    """
+
+    layer: Vertices
+    columns: Array
+    vertices: Array
+    counts: Array
+
+    @property
+    def one_to_one(self) -> bool:
+        return len(self.columns) == len(self.vertices)
+
+    def gather(self, taps: Array, how: str) -> Array:
+        """(rows, columns, taps) -> (rows, vertices): the taps of each vertex reduced."""
+        rows, total, per = taps.shape
+        whole = len(self.columns) == total and np.array_equal(self.columns, np.arange(total))
+        picked = taps if whole else taps[:, self.columns]
+        if self.one_to_one and per == 1:
+            return picked[:, :, 0]
+        if (self.counts == self.counts[0]).all():
+            return _reduce(picked.reshape(rows, len(self.vertices), -1), how)
+        stops = np.cumsum(self.counts)
+        pieces = [
+            _reduce(picked[:, b - c : b].reshape(rows, 1, -1), how) for b, c in zip(stops, self.counts, strict=True)
+        ]
+        return np.concatenate(pieces, 1)
+
+
+def _reduce(taps: Array, how: str) -> Array:
+    return taps[..., 0] if taps.shape[-1] == 1 else REDUCTIONS[how](taps)
+
+
+def read(numbers: Array, layers: Sequence[Vertices], exact: bool) -> list[Read]:
+    """Split columns by the layer that they read; with ``exact``, a vertex that is read again comes in a further Read."""
+    order = np.argsort(numbers, kind="stable")
+    order = order[numbers[order] >= 0]
+    sorted_numbers = numbers[order]
+    fresh = np.ones(len(order), dtype=bool)
+    fresh[1:] = sorted_numbers[1:] != sorted_numbers[:-1]
+    starts = np.flatnonzero(fresh)
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    out = []
+    begins = np.array([layer.start for layer in layers])
+    where = np.searchsorted(begins, sorted_numbers, side="right") - 1
+    for index in np.unique(where):
+        layer = layers[index]
+        inside = where == index
+        for r in range(int(rank[inside].max()) + 1) if exact else [None]:
+            mask = inside if r is None else inside & (rank == r)
+            vertices, counts = np.unique(sorted_numbers[mask] - layer.start, return_counts=True)
+            out.append(Read(layer, order[mask], vertices, counts))
+    return out
+
+
+def entries(operator: Any, rows: Array, columns: Array) -> Array:
+    """Entries of a dense or sparse operator; 1 where a sparse one holds none (an edge of weight 0 that was left out)."""
+    if not sp.issparse(operator):
+        picked: Array = np.asarray(operator, dtype=np.float64)[rows, columns]
+        return picked
+    width = operator.shape[1]
+    held = np.repeat(np.arange(operator.shape[0]), np.diff(operator.indptr)) * width + operator.indices
+    order = np.argsort(held)
+    wanted = rows.reshape(-1) * width + columns.reshape(-1)
+    at = np.minimum(np.searchsorted(held[order], wanted), max(len(held) - 1, 0))
+    found = held[order][at] == wanted if len(held) else np.zeros(len(wanted), dtype=bool)
+    values = np.where(found, operator.data[order][at] if len(held) else 1.0, 1.0)
+    return values.reshape(rows.shape)
+
+
+def csr(data: Array, column: Array, indptr: Array, rows: int, columns: int) -> sp.csr_array:
+    """A CSR operator from its parts."""
+    return sp.csr_array((data, column, indptr), shape=(rows, columns))
