@@ -17,7 +17,7 @@ from netgraph.analysis.circuits.targets import Target, label_array, of_interest,
 from netgraph.errors import AnalysisError, unknown
 
 if TYPE_CHECKING:
-    from netgraph.analysis.circuits.circuit import Circuit
+    from netgraph.analysis.circuits.finding import Circuit
 
 CORRUPTED = ("mean", "zero")
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

@@ -18,8 +18,8 @@ from netgraph.graph.formats.checks import FILES
 from netgraph.graph.formats.swap import replacing
 
 if TYPE_CHECKING:
-    from netgraph.analysis.circuits.circuit import Circuit
     from netgraph.analysis.circuits.evidence import Evidence
+    from netgraph.analysis.circuits.finding import Circuit
 
 REPORT = "circuit.json"
 
