@@ -314,7 +314,7 @@ class Network:
         base = masking.baseline(
             self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels
         )
-        rows = []
+        logits = []
         for batch in split(given):
             played = Replay(
                 self._tape(batch),
@@ -326,8 +326,8 @@ class Network:
                 reference=base,
                 device=batch[0].device,
             )
-            rows.append(played.run(batch))
-        return rows(rows)
+            logits.append(played.run(batch))
+        return rows(logits)
 
     def verify(self, inputs: Any = None) -> Verification:
         """Prove that the graph is the network at ``inputs`` (default: the example), in float64. See :mod:`netgraph.network.verify`."""
