@@ -114,7 +114,7 @@ def paths(
         column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
         found = ng.paths(graph, target=vertex, k=k, weight=column, group=group)
     if json:
-        print_json({"paths": found.to_dict("records"), **found.attrs})
+        print_json({"paths": found.to_dict("records"), "about": found.attrs})
         return
     print_rows(list(found.columns), found.itertuples(index=False), as_json=False)
     held, whole = found.attrs["coverage_abs"], found.attrs["paths"]
@@ -148,6 +148,7 @@ def circuit(
         "vertices": found.graph.n,
         "edges": len(found.graph.edges),
         "faithfulness": evidence.faithfulness,
+        "faithfulness_of_random_edges": float(evidence.random.loc["mean", "faithfulness"]),
         "accuracy": evidence.accuracy,
         "false_positive_rate": evidence.false_positive_rate,
         "kl": evidence.kl,

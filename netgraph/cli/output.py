@@ -42,7 +42,7 @@ def print_rows(columns: Sequence[str], rows: Iterable[Sequence[Any]], as_json: b
         table.add_column(Text(column), justify="right" if numbers else "left", overflow="fold", no_wrap=not _terminal())
     for row in kept:
         table.add_row(*(Text(_cell(value)) for value in row))
-    _console().print(table)
+    _print(table)
 
 
 def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
@@ -55,7 +55,7 @@ def print_facts(facts: Mapping[str, Any], as_json: bool) -> None:
     table.add_column(overflow="fold", no_wrap=not _terminal())
     for name, value in facts.items():
         table.add_row(Text(name), Text(_cell(value)))
-    _console().print(table)
+    _print(table)
 
 
 def print_json(value: Any) -> None:
@@ -67,8 +67,11 @@ def _terminal() -> bool:
     return sys.stdout.isatty()
 
 
-def _console() -> Console:
-    return Console() if _terminal() else Console(width=10_000, soft_wrap=True)
+def _print(table: Table) -> None:
+    console = Console() if _terminal() else Console(width=10_000, soft_wrap=True)
+    with console.capture() as captured:  # rich would answer a closed pipe by itself, with status 1
+        console.print(table)
+    sys.stdout.write("\n".join(line.rstrip() for line in captured.get().splitlines()) + "\n")
 
 
 def _plain(value: Any) -> Any:
