@@ -93,7 +93,7 @@ def text_array(values: Array) -> Any:
     """Text as pandas holds it by default: its own dtype from pandas 3 on, objects before."""
     import pandas as pd
 
-    return pd.Series(values).array
+    return pd.Series(values, dtype=pd.Series([""]).dtype).array
 
 
 def _aligned(graph: Graph, name: str, values: pd.Series[Any]) -> pd.Series[Any]:

@@ -66,6 +66,8 @@ def to_scipy(graph: Graph, weight: str = "weight") -> sp.csr_array:
         target.append(tile.target + graph.layer(block.target).start)
         entries.append(ops.entries(block.operator(weight), tile))
     data = np.concatenate(entries) if entries else np.zeros(0)
+    if data.dtype == np.float16:
+        data = data.astype(np.float32)  # scipy has no sparse float16
     matrix = sp.coo_array((data, (np.concatenate(source), np.concatenate(target))), shape=(graph.n, graph.n))
     return sp.csr_array(matrix)
 

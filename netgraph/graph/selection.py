@@ -136,8 +136,8 @@ def _part(block: Block, targets: Array, sources: Array) -> Block:
 
 def _names_and_places(graph: Graph, made: Graph, keep: Array) -> dict[str, Array]:
     """Ids and places as they were in the whole graph, where the smaller layers would not say them again."""
-    if all(old.size == new.size for old, new in zip(graph.layers, made.layers, strict=False)):
-        return {}  # whole layers went, from the end: the rest is as it was
+    if all(layer.size == graph.layer(layer.name).size for layer in made.layers):
+        return {}  # layers are there whole or not at all
     before, after = graph.vertices[keep], made.vertices
     columns: dict[str, Array] = {}
     if not np.array_equal(before["id"], after["id"]):
