@@ -33,7 +33,9 @@ class ResNet(nn.Module):
 
     def __init__(self, act: Callable[[], nn.Module] = nn.ReLU) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), act(), nn.MaxPool2d(3, 2, 1))
+        self.stem = nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4), act(), nn.MaxPool2d(3, 2, 1)
+        )
         self.a1, self.b1 = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
         self.a2, self.b2 = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.BatchNorm2d(4)
         self.d1, self.e1 = nn.Conv2d(4, 6, 3, stride=2, padding=1, bias=False), nn.BatchNorm2d(6)
@@ -185,7 +187,9 @@ class Tokens(nn.Module):
 
 
 def conv1d() -> nn.Module:
-    return nn.Sequential(nn.Conv1d(2, 4, 3, padding=1), nn.PReLU(4), nn.MaxPool1d(2), nn.Conv1d(4, 3, 2), nn.Flatten(), nn.Linear(9, 2))
+    return nn.Sequential(
+        nn.Conv1d(2, 4, 3, padding=1), nn.PReLU(4), nn.MaxPool1d(2), nn.Conv1d(4, 3, 2), nn.Flatten(), nn.Linear(9, 2)
+    )
 
 
 def conv3d() -> nn.Module:

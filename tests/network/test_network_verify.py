@@ -1,0 +1,172 @@
+"""The proof itself: it holds on every network of the zoo, and fails when anything in the graph is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from network_zoo import ZOO, make
+from torch import nn
+
+import netgraph as ng
+from netgraph.graph.graph import Block, Graph
+from netgraph.network.checks import Truth, check
+from netgraph.network.numbering import Numbering
+
+TOLERANCE = 1e-10
+
+
+@pytest.mark.parametrize("name", ZOO)
+def test_network_the_graph_is_the_network(name: str) -> None:
+    model, x = make(name)
+    found = ng.trace(model, x).verify(x)
+    assert set(found.errors) == {"forward", "weight", "completeness", "conservation", "path"}
+    assert max(found.errors.values()) <= 1e-12, str(found)
+    assert found and found.unsupported == () and sum(found.operations.values()) > 0
+
+
+@pytest.mark.parametrize("name", ["mlp-relu", "lenet-relu", "resnet-relu", "densenet-relu"])
+def test_network_path_weights_are_the_gradient(name: str) -> None:
+    """Referee: plain autograd on the model. With ReLU and max pooling the frozen gradient is the true one."""
+    model, x = make(name, torch.float64)
+    one = x[:1].clone().requires_grad_()
+    logits = model(one)
+    target = int(logits.argmax())
+    (gradient,) = torch.autograd.grad(logits[0, target], one)
+    graph = ng.trace(model, x).graph("unit", inputs=x[:1], target=target)
+    slope = np.zeros(graph.n)
+    slope[graph.layers[-1].start + target] = 1
+    for block in reversed(graph.blocks):
+        source, into = graph.layer(block.source).vertices, graph.layer(block.target).vertices
+        slope[source] += block.values["gated_weight"].T @ slope[into]
+    got = slope[graph.layers[0].vertices]
+    expected = gradient.numpy().reshape(-1)
+    assert np.abs(got - expected).max() <= 1e-12 * np.abs(expected).max()
+    entry = graph.columns["attribution"] - graph.columns["constant_share"]
+    assert np.allclose(entry[graph.layers[0].vertices], (gradient * one).detach().numpy().reshape(-1), atol=1e-13)
+
+
+def with_block(graph: Graph, i: int, block: Block) -> Graph:
+    return replace(graph, blocks=(*graph.blocks[:i], block, *graph.blocks[i + 1 :]))
+
+
+def changed(operator: Any, edge: int, how: Any) -> Any:
+    """The operator with one of its edges changed."""
+    if sp.issparse(operator):
+        data = operator.data.copy()
+        data[edge] = how(data[edge])
+        return sp.csr_array((data, operator.indices, operator.indptr), shape=operator.shape)
+    out = operator.copy().reshape(-1)
+    out[edge] = how(out[edge])
+    return out.reshape(operator.shape)
+
+
+def edges(operator: Any) -> int:
+    return int(operator.nnz if sp.issparse(operator) else operator.size)
+
+
+@pytest.mark.parametrize("granularity", ["unit", "channel"])
+@pytest.mark.parametrize("name", ["mlp-gelu", "lenet-relu", "resnet-sigmoid", "densenet-gelu"])
+def test_network_any_changed_edge_fails(name: str, granularity: str) -> None:
+    """On random edges: one weight or one flow changed by a thousandth of the largest, or the edge deleted."""
+    model, x = make(name)
+    truth = Truth(ng.trace(model, x), [x[:1].double()], granularity)
+    graph = truth.graph()
+    assert max(check(graph, truth).values()) <= TOLERANCE
+    rng = np.random.default_rng(0)
+    for _ in range(12):
+        i = int(rng.integers(len(graph.blocks)))
+        block = graph.blocks[i]
+        edge = int(rng.integers(edges(block.weight)))
+        for column in ("weight", *block.values):
+            if column in {"tap_sum"}:
+                continue
+            operator = block.operator(column)
+            step = 1e-3 * float(np.abs(operator.data if sp.issparse(operator) else operator).max())
+            if step == 0:
+                continue
+            bad = changed(operator, edge, lambda v, s=step: v + s)
+            wrong = replace(block, weight=bad) if column == "weight" else replace(block, values={**block.values, column: bad})
+            errors = check(with_block(graph, i, wrong), truth)
+            assert max(errors.values()) > TOLERANCE, f"{column} of edge {edge} in {block.source} -> {block.target}"
+        gone = {name: changed(block.operator(name), edge, lambda v: 0 * v) for name in ("weight", *block.values)}
+        if float(np.abs((block.weight.data if sp.issparse(block.weight) else block.weight.reshape(-1))[edge])) > 0:
+            weight = gone.pop("weight")
+            errors = check(with_block(graph, i, replace(block, weight=weight, values=gone)), truth)
+            assert max(errors.values()) > TOLERANCE, f"deleted edge {edge} in {block.source} -> {block.target}"
+
+
+@pytest.mark.parametrize("column", ["bias", "constant_share", "attribution"])
+def test_network_a_changed_vertex_fails(column: str) -> None:
+    model, x = make("lenet-sigmoid")
+    truth = Truth(ng.trace(model, x), [x[:1].double()], "unit")
+    graph = truth.graph()
+    for layer in graph.layers[1:]:
+        values = graph.columns[column].copy()
+        values[layer.start] += 1e-3
+        assert max(check(graph.with_columns(**{column: values}), truth).values()) > TOLERANCE, layer.name
+
+
+@pytest.mark.parametrize("granularity", ["unit", "channel"])
+def test_network_a_lost_batch_norm_scale_fails(granularity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DenseNet's BatchNorms follow a concatenation: their scale must reach the next weights."""
+    model, x = make("densenet-relu")
+    assert ng.trace(model, x).verify(x[:1])
+    whole = Numbering.scale
+
+    def loses(self: Numbering, form: Any, k: Any, fold: bool = False) -> Any:
+        return replace(whole(self, form, k, fold), scale=None)
+
+    monkeypatch.setattr(Numbering, "scale", loses)
+    truth = Truth(ng.trace(model, x), [x[:1].double()], granularity)
+    assert check(truth.graph(), truth)["weight"] > 1e-3
+
+
+@pytest.mark.parametrize("granularity", ["unit", "channel"])
+def test_network_a_wrongly_merged_channel_fails(granularity: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flattening that numbers the elements in another order gives columns to the wrong channel."""
+    model, x = make("lenet-relu")
+    whole = Numbering.move
+
+    def turns(self: Numbering, fn: Any, *forms: Any) -> Any:
+        out = whole(self, fn, *forms)
+        if not isinstance(out, list) and len(out.shape) == 2 and len(forms[0].shape) == 4:
+            return replace(out, numbers=out.full.roll(1, 1))
+        return out
+
+    monkeypatch.setattr(Numbering, "move", turns)
+    truth = Truth(ng.trace(model, x), [x[:1].double()], granularity)
+    assert max(check(truth.graph(), truth).values()) > 1e-3
+
+
+def test_network_a_model_that_drifts_fails() -> None:
+    """A model whose runs differ from the one that was recorded is not the network of the graph."""
+
+    class Drifts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 2)
+            self.more = 0.0
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.more += 1.0
+            return self.fc(x) * self.more
+
+    torch.manual_seed(0)
+    found = ng.trace(Drifts(), (3,)).verify()
+    assert max(found.errors.values()) > 1e-2
+    assert not found
+    assert "NOT" in str(found)
+
+
+def test_network_verify_prints_a_small_table() -> None:
+    model, x = make("mlp-relu")
+    text = str(ng.trace(model, x).verify(x))
+    for word in ("forward", "weight", "completeness", "conservation", "path", "affine", "2 inputs"):
+        assert word in text
+    assert isinstance(ng.trace(model, x).graph().meta, MappingProxyType)
