@@ -33,7 +33,7 @@ NEW = Graph.from_matrices([2 * np.eye(3)])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Both ways to put the new folder in place."""
     if request.param == "two renames":
-        monkeypatch.setattr(swap, "_exchange", lambda one, two: False)
+        monkeypatch.setattr(swap, "exchange", lambda one, two: False)
     return str(request.param)
 
 
@@ -95,7 +95,7 @@ def test_an_interrupt_leaves_the_old_export(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_failed_second_rename_takes_the_first_one_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_graph(OLD, tmp_path / "out")
-    monkeypatch.setattr(swap, "_exchange", lambda one, two: False)
+    monkeypatch.setattr(swap, "exchange", lambda one, two: False)
     rename = os.rename
 
     def failing(source: Path, target: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_crash_between_two_renames_is_completed_by_the_next_read_or_write(
         from netgraph.graph.formats import swap
         from netgraph.graph.graph import Graph
 
-        swap._exchange = lambda one, two: False
+        swap.exchange = lambda one, two: False
         rename, done = os.rename, []
         def dying(source, target):
             if len(done) == {after}:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-CHUNK = 100_000
+CHUNK = 150_000
 """Edges written at a time: enough to keep the threads busy, little enough to stay in the caches."""
 
 

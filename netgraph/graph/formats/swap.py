@@ -8,24 +8,18 @@ completes what a crash left between them.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import errno
-import functools
 import hashlib
 import json
 import os
 import secrets
 import shutil
 import socket
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from netgraph.errors import TableError
+from netgraph.graph.formats.system import exchange
 
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
-_UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
 _AT_WORK: set[str] = set()
 """Hidden folders that this process is filling now."""
 
@@ -77,7 +71,7 @@ def _swap(new: Path, target: Path) -> None:
         os.rename(new, target)
         _synchronise_folder(target.parent)
         return
-    if _exchange(new, target):
+    if exchange(new, target):
         _synchronise_folder(target.parent)
         shutil.rmtree(new)
         return
@@ -103,27 +97,6 @@ def _two_renames(new: Path, old: Path, target: Path) -> None:
         _synchronise_folder(target.parent)
     shutil.rmtree(old, ignore_errors=True)
     _marker(target).unlink(missing_ok=True)
-
-
-def _exchange(one: Path, two: Path) -> bool:
-    """Exchange two folders in one system call; False where that cannot be done."""
-    call = _renameat2()
-    if call is None:
-        return False
-    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(two), _RENAME_EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in _UNABLE:
-        return False
-    raise OSError(number, os.strerror(number), str(two))
-
-
-@functools.cache
-def _renameat2() -> Callable[..., int] | None:
-    if not sys.platform.startswith("linux"):
-        return None
-    call: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    return call
 
 
 # -- hidden neighbours of a target: .netgraph-HOST-PROCESS-CHANCE-ROLE-TARGET ------------------------------

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from netgraph.errors import TableError
+from netgraph.graph.formats.system import start_writeback
 
 Array = np.ndarray[Any, Any]
 
@@ -62,15 +63,15 @@ class TableWriter:
 
         Floats get the fewest digits that read back to the same bits, always with a point or an exponent.
         """
-        file = self._open.enter_context((self._folder / name).open("wb"))
+        file = self._open.enter_context((self._folder / name).open("wb", buffering=0))
         digest, rows = hashlib.sha256(), 0
 
         def append(piece: memoryview | bytes) -> None:
             digest.update(piece)
             file.write(piece)
+            start_writeback(file.fileno())  # so that little is left to wait for at the end
 
         def finish() -> Entry:
-            file.flush()
             os.fsync(file.fileno())
             return {"rows": rows, "bytes": file.tell(), "sha256": digest.hexdigest()}
 

@@ -1,0 +1,52 @@
+"""Two calls of Linux that Python has no name for. Elsewhere they do nothing, and say so."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+_SYNC_FILE_RANGE_WRITE = 2
+_UNABLE = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}
+
+
+def exchange(one: Path, two: Path) -> bool:
+    """Exchange two paths in one step; False where the system or the file system cannot.
+
+    Raises
+    ------
+    OSError : it can, but not here (a permission, another disk …).
+    """
+    call = _function("renameat2")
+    if call is None:
+        return False
+    if call(_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(two), _RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in _UNABLE:
+        return False
+    raise OSError(number, os.strerror(number), str(two))
+
+
+def start_writeback(descriptor: int) -> bool:
+    """Begin to send a file's written pages to the disk without waiting; a later fsync has less to do.
+
+    Only a hint: whether it was followed changes nothing but the time that fsync takes.
+    """
+    call = _function("sync_file_range")
+    whole = ctypes.c_int64(0)
+    return call is not None and call(descriptor, whole, whole, _SYNC_FILE_RANGE_WRITE) == 0
+
+
+@functools.cache
+def _function(name: str) -> Callable[..., int] | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    call: Callable[..., int] | None = getattr(ctypes.CDLL(None, use_errno=True), name, None)
+    return call
