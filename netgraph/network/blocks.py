@@ -80,7 +80,7 @@ class Joint:
     def _gates(
         self, record: Record | None, term: int, pick: Array, at: Array, layer: Vertices, scale: Array | None
     ) -> Any:
-        """(gate, constant) of the vertices at ``at`` from the elements ``pick``; (None, None) where they were not tracked."""
+        """(gate, constant) of the vertices ``at`` from the elements ``pick``; (None, None) where they were not tracked."""
         if record is None or not record.gates:
             return None, None
         gate, constant = np.ones(layer.size), np.zeros(layer.size)
@@ -219,8 +219,8 @@ class Matmul(Grouped):
     def kernel_mask(self, kept: torch.Tensor) -> torch.Tensor:
         if len(kept) > 1:
             raise AnalysisError(
-                f"layer {self.layer.name!r}: its weights are shared by {len(kept)} groups of vertices, so its edges cannot be cut "
-                "one by one at this granularity; use granularity='channel'"
+                f"layer {self.layer.name!r}: its weights are shared by {len(kept)} groups of vertices, so its edges "
+                "cannot be cut one by one at this granularity; use granularity='channel'"
             )
         return kept[0].t()
 

@@ -255,7 +255,8 @@ def _reference(joint: Grouped, probe: Probe, r: Array, how: str, n: int) -> Arra
     else:
         rows = x.reshape(-1, x.shape[-1])
         seen = torch.stack([strongest(rows, [0])[0]]) if len(joint.numbers) == 1 else rows[joint.representative]  # type: ignore[attr-defined]
-    scale = seen.numpy() / r[joint.numbers]
+    sent = r[joint.numbers]  # 0 at constants, which are not probed
+    scale = np.divide(seen.numpy(), sent, out=np.ones_like(sent), where=sent != 0)
     factor = probe.factors.get(joint.layer.name)
     per_vertex = np.ones(joint.layer.size)
     if factor is not None:

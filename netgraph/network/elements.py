@@ -11,12 +11,10 @@ import torch
 
 def positions(base: torch.Tensor, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> torch.Tensor | None:
     """Where the elements of a view lie in ``base``, counted in C order; None where it reaches beyond the base."""
-    length = 1 + max(_last(tuple(base.shape), base.stride(), base.storage_offset()), _last(size, stride, offset))
-    memory = torch.arange(length)
-    place = torch.full((length,), -1)
-    place[torch.as_strided(memory, tuple(base.shape), base.stride(), base.storage_offset()).reshape(-1)] = torch.arange(
-        base.numel()
-    )
+    shape, strides, start = tuple(base.shape), base.stride(), int(base.storage_offset())
+    memory = torch.arange(1 + max(_last(shape, strides, start), _last(size, stride, offset)))
+    place = torch.full_like(memory, -1)
+    place[torch.as_strided(memory, shape, strides, start).reshape(-1)] = torch.arange(base.numel())
     found = place[torch.as_strided(memory, size, stride, offset).reshape(-1)]
     return None if bool((found < 0).any()) else found.reshape(size)
 

@@ -41,24 +41,25 @@ def as_inputs(inputs: Any, examples: Sequence[torch.Tensor]) -> list[torch.Tenso
     return out
 
 
-def split(given: list[torch.Tensor]) -> list[list[torch.Tensor]]:
-    return [[x[i : i + BATCH] for x in given] for i in range(0, len(given[0]), BATCH)]
+def split(given: Sequence[torch.Tensor], step: int = BATCH) -> list[list[torch.Tensor]]:
+    """The inputs in batches of ``step``."""
+    return [[x[i : i + step] for x in given] for i in range(0, len(given[0]), step)]
 
 
 def rows(pieces: Sequence[torch.Tensor]) -> np.ndarray[Any, Any]:
-    rows: np.ndarray[Any, Any] = torch.cat([torch.atleast_2d(p.detach()) for p in pieces]).cpu().numpy()
-    return rows
+    """(N, outputs) of the outputs of several batches."""
+    stacked: np.ndarray[Any, Any] = torch.cat([torch.atleast_2d(p.detach()) for p in pieces]).cpu().numpy()
+    return stacked
 
 
-def numpy_dtype(dtype: torch.dtype) -> Any:
-    return (
-        torch.empty(0, dtype=dtype).numpy().dtype
-        if dtype in {torch.float32, torch.float64, torch.float16}
-        else np.dtype("float32")
-    )
+def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
+    """The numpy dtype of a torch dtype; float32 for those that numpy lacks (bfloat16)."""
+    known = {torch.float16: "float16", torch.float32: "float32", torch.float64: "float64"}
+    return np.dtype(known.get(dtype, "float32"))
 
 
 def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor]:
+    """The example as a list of tensors; a shape without batch axis becomes a seeded normal tensor."""
     if isinstance(example, (tuple, list)) and example and all(isinstance(n, int) for n in example):
         dtype = next((p.dtype for p in _parameters(model).values() if p.is_floating_point()), torch.get_default_dtype())
         generator = torch.Generator().manual_seed(0)
@@ -66,12 +67,12 @@ def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor
     given = list(example) if isinstance(example, (tuple, list)) else [example]
     if not given or not all(isinstance(x, torch.Tensor) for x in given):
         raise InputError(
-            f"example is {type(example).__name__}: expected a tensor with a batch axis, a tuple of tensors, or a shape without "
-            "the batch axis such as (1, 28, 28)"
+            f"example is {type(example).__name__}: expected a tensor with a batch axis, a tuple of tensors, or a shape "
+            "without the batch axis such as (1, 28, 28)"
         )
     if any(x.dim() == 0 or x.shape[0] == 0 for x in given):
         raise InputError(
-            f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis with at least one input"
+            f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis with one or more inputs"
         )
     return [x.detach() for x in given]
 
@@ -83,11 +84,12 @@ def _parameters(model: Callable[..., Any]) -> Mapping[str, torch.Tensor]:
 
 
 def refuse_nonfinite(model: Callable[..., Any]) -> None:
+    """Raise :class:`NonFiniteError` where a parameter or buffer holds NaN or infinity."""
     for name, tensor in _parameters(model).items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             bad = torch.nonzero(~tensor.isfinite())
             layer, _, which = name.rpartition(".")
             raise NonFiniteError(
-                f"layer {layer or '(root)'!r}: {which} holds {len(bad)} values that are NaN or infinite, the first at index "
-                f"{tuple(bad[0].tolist())}. Load an earlier checkpoint, or set them to a number first"
+                f"layer {layer or '(root)'!r}: {which} holds {len(bad)} values that are NaN or infinite, the first at "
+                f"index {tuple(bad[0].tolist())}. Load an earlier checkpoint, or set them to a number first"
             )

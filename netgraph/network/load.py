@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import itertools
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -17,9 +18,19 @@ from netgraph.network.network import Network, trace
 from netgraph.network.weights import read_weights
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
-    "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "gelu": nn.GELU, "silu": nn.SiLU, "elu": nn.ELU, "selu": nn.SELU, "mish": nn.Mish,
-    "tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "softplus": nn.Softplus, "hardswish": nn.Hardswish, "none": nn.Identity,
-}  # fmt: skip
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "elu": nn.ELU,
+    "selu": nn.SELU,
+    "mish": nn.Mish,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "hardswish": nn.Hardswish,
+    "none": nn.Identity,
+}
 """Names for ``activation=``."""
 
 
@@ -33,20 +44,23 @@ def load_network(
 
     Parameters
     ----------
-    path : safetensors, or what ``torch.save(model.state_dict(), path)`` wrote (also nested in a checkpoint). Told by its
-        content, not its name. Nothing in it is executed.
-    input_shape : of one input, without the batch axis. A chain of Linear layers tells it itself.
+    path : safetensors, or what ``torch.save(model.state_dict(), path)`` wrote (also nested in a checkpoint). Told by
+        its content, not its name. Nothing in it is executed.
+    input_shape : of one input, without the batch axis. A chain of Linear layers tells it itself, and so does a model
+        with an attribute ``input_shape``.
     model : the architecture: ``"net.py:Net"`` (a class or function in a Python file, which is run, or in an installed
         module: ``"package.module:Net"``), or a module or function that makes one.
     activation : for weights of Linear layers alone: the function between them; one of :data:`ACTIVATIONS`.
 
     Returns
     -------
-    Network
+    Network : in evaluation mode, its parameters those of the file, in the file's dtype.
 
     Raises
     ------
     LoadError : no weights in the file, weights that do not fit the model, or an architecture that has to be given.
+    UnknownName : an activation, or a class in the model's file, that does not exist.
+    InputError, NonFiniteError, UnsupportedOperation, RecordError : as :func:`netgraph.trace`.
 
     Examples
     --------
@@ -65,13 +79,13 @@ def load_network(
     network = _model(model)
     _fill(Path(path), network, weights)
     network.eval()
-    shape = input_shape or getattr(network, "input_shape", None)
-    if shape is None:
+    told = input_shape or getattr(network, "input_shape", None)
+    if told is None:
         raise LoadError(
             "the shape of an input is not known: pass input_shape=, without the batch axis, such as (1, 28, 28) "
             "(or give the model class an attribute input_shape)"
         )
-    return trace(network, tuple(shape))
+    return trace(network, tuple(told))
 
 
 # -- the architecture ------------------------------------------------------------------------------------
@@ -84,7 +98,8 @@ def _model(model: str | nn.Module | Callable[[], nn.Module]) -> nn.Module:
             made = made()
         except TypeError as error:
             raise LoadError(
-                f"{model}: cannot be called without arguments ({error}); write a function without parameters that makes the model"
+                f"{model}: cannot be called without arguments ({error}); write a function without parameters that "
+                "makes the model"
             ) from error
     if not isinstance(made, nn.Module):
         raise LoadError(f"{model} gives a {type(made).__name__}, expected a torch.nn.Module")
@@ -149,7 +164,8 @@ def _fill(path: Path, network: nn.Module, weights: Mapping[str, torch.Tensor]) -
         )
     if complaints:
         raise LoadError(
-            f"{path} does not fit {type(network).__name__}: {'; '.join(complaints)}. Give the model that these weights were trained in"
+            f"{path} does not fit {type(network).__name__}: {'; '.join(complaints)}. Give the model that these weights "
+            "were trained in"
         )
     network.load_state_dict(dict(weights), strict=False)
 
@@ -183,6 +199,7 @@ class _Chain(nn.Module):
             holder.add_module(last, linear)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(N, …) -> (N, outputs)."""
         x = x.flatten(1)
         for i, name in enumerate(self._names):
             x = self.get_submodule(name)(x if i == 0 else self.act(x))
@@ -198,19 +215,20 @@ def _chain(
     if other or not names:
         kinds = "convolutions" if any(t.dim() > 2 for t in weights.values()) else "more than Linear layers"
         raise LoadError(
-            f"{path} has {kinds} ({_few(other or list(weights))}), so its architecture is needed: pass model='net.py:Net' "
-            "and input_shape="
+            f"{path} has {kinds} ({_few(other or list(weights))}), so its architecture is needed: pass "
+            "model='net.py:Net' and input_shape="
         )
-    for first, second in zip(names, names[1:], strict=False):
+    for first, second in itertools.pairwise(names):
         made, read = weights[f"{first}.weight"].shape[0], weights[f"{second}.weight"].shape[1]
         if made != read:
             raise LoadError(
-                f"{path}: {first!r} makes {made} values and {second!r} reads {read}, so these Linear layers are no chain: the "
-                "architecture is needed: pass model='net.py:Net' and input_shape="
+                f"{path}: {first!r} makes {made} values and {second!r} reads {read}, so these Linear layers are no "
+                "chain: the architecture is needed: pass model='net.py:Net' and input_shape="
             )
     if activation is None and len(names) > 1:
         raise LoadError(
-            f"{path} holds {len(names)} Linear layers but not what lies between them: pass activation= ({', '.join(ACTIVATIONS)})"
+            f"{path} holds {len(names)} Linear layers but not what lies between them: pass activation= "
+            f"({', '.join(ACTIVATIONS)})"
         )
     name = activation or "none"
     if name not in ACTIVATIONS:

@@ -13,8 +13,8 @@ def layer_name(tape: Tape, call: Call, kind: str, weight: Any = None) -> tuple[s
     """(module, name) of the vertices that ``call`` made.
 
     The module is the one that owns the weight, so that functional calls are named too. A name starts with a letter:
-    ``0`` of a Sequential becomes ``linear_0``; an operation without a parameter is named after what it does (a name that
-    ends with "_" is to be numbered).
+    ``0`` of a Sequential becomes ``linear_0``; an operation without a parameter is named after what it does (a name
+    that ends with "_" is to be numbered).
     """
     module = call.module
     if isinstance(weight, torch.Tensor) and not weight.is_meta:

@@ -28,7 +28,7 @@ def play(
     values = constants(tape, dtype, device)
     values.update({s: cast(t.detach(), dtype, device) for s, t in zip(tape.inputs, inputs, strict=True)})
     left = dict(tape.uses)
-    kept = set(keep) | {s for s in tape.constants}
+    kept = set(keep) | set(tape.constants)
     saved: dict[int, torch.Tensor] = {}
     with torch.no_grad():
         for call in tape.calls:
@@ -47,12 +47,14 @@ def play(
 
 
 def cast(t: torch.Tensor, dtype: torch.dtype, device: torch.device | str = "cpu") -> torch.Tensor:
+    """A detached tensor on ``device``; floating ones in ``dtype``, others in their own."""
     return t.detach().to(device=device, dtype=dtype if t.is_floating_point() else t.dtype)
 
 
 def execute(
     call: Call, values: dict[int, torch.Tensor], recorded: torch.dtype, dtype: torch.dtype, device: Any
 ) -> None:
+    """Run one call on ``values`` (slot -> tensor) and add what it makes; ``dtype`` stands for the ``recorded`` one."""
     args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
     if kwargs.get("dtype") == recorded:
         kwargs["dtype"] = dtype

@@ -27,6 +27,7 @@ from netgraph.network.elements import positions, put_elements, take_elements
 from netgraph.network.tape import Call, Slot, Tape
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
+_MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd, torch.nn.RReLU)
 _UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 
 
@@ -68,6 +69,11 @@ def _explain(error: Exception, recorder: _Recorder, tensors: list[torch.Tensor])
     place = f"layer {module!r} ({kind})" if module else "the model"
     needs = recorder.needs.get(module, "")
     text = str(error).strip().split("\n")[0]
+    if "more than 1 value per channel" in text:
+        return UnsupportedOperation(
+            f"{place} normalises by the statistics of the batch: an input's graph would depend on its neighbours. "
+            "Use track_running_stats=True"
+        )
     if isinstance(error, (RuntimeError, ValueError, IndexError)) and _looks_like_shape(text):
         return InputError(
             f"the input of shape {shapes} does not fit: {place} failed with: {text}. "
@@ -88,10 +94,11 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
     training = [m.training for m in modules]
     python, numpy = random.getstate(), np.random.get_state()
     fast = torch.backends.mha.get_fastpath_enabled()
-    if any(training):
-        names = [n or type(m).__name__ for n, m in model.named_modules() if m.training]  # type: ignore[attr-defined]
+    moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
+    if moody:
         warnings.warn(
-            f"the model is in training mode ({len(names)} modules); netgraph reads it in evaluation mode: call model.eval()",
+            f"the model is in training mode, where {moody[0]} does something else; netgraph reads it as it is in "
+            "evaluation: call model.eval()",
             stacklevel=6,
         )
     try:

@@ -38,7 +38,7 @@ def lift(t: torch.Tensor, rank: int) -> torch.Tensor:
 
 
 def group_rows(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows of (R, K) are equal: group of each row, in order of first appearance, and a representative row of each."""
+    """Which rows of (R, K) are equal: the group of each, in order of first appearance, and a row that stands for each."""
     if rows.shape[0] == 1:
         return torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long)
     if rows.shape[1] == 1:
@@ -142,10 +142,7 @@ def conv_entries(
     c = torch.arange(channels)[None, None, :]
     group = o // produced
     source = group * channels + c
-    if geometry.transposed:
-        pair = source * produced + (o - group * produced)
-    else:
-        pair = o * channels + c
+    pair = source * produced + (o - group * produced) if geometry.transposed else o * channels + c
     shape = (int(z[1]), out.numel(), channels)
     rows = (o * count(outer) + out[None, :, None]).expand(shape).reshape(-1)
     cols = (source * count(inner) + into[None, :, None]).expand(shape).reshape(-1)

@@ -18,9 +18,20 @@ Objective = Callable[[Replay, torch.Tensor], torch.Tensor]
 def objective(target: Any) -> Objective:
     """The quantity that a graph attributes.
 
-    ``None`` (a single output), a class number (its raw logit), ``("logit", c)``, ``("centred", c)`` (logit c minus the mean
-    of the others), a pair ``(a, b)`` (difference of two logits), ``"prediction"``, a tensor with a class per input, a vertex
-    id such as ``"fc2:7"``, or a function of the logits that gives a number per input or one number.
+    Parameters
+    ----------
+    target : ``None`` (a single output), a class number (its raw logit), ``("logit", c)``, ``("centred", c)`` (logit c
+        minus the mean of the others), a pair ``(a, b)`` (difference of two logits), ``"prediction"``, a tensor with a
+        class per input, a vertex id such as ``"fc2:7"`` (its activation, the mean over positions at channel
+        granularity), or a function of the logits that gives a number per input or one number.
+
+    Raises
+    ------
+    InputError : no such class or vertex, or an output that is not (inputs, classes).
+
+    >>> logits = torch.tensor([[1.0, 2.0, 6.0]])
+    >>> objective(("centred", 2))(None, logits)
+    tensor([4.5000])
     """
     if callable(target):
         return lambda _, logits: torch.atleast_1d(target(logits))
@@ -28,7 +39,8 @@ def objective(target: Any) -> Objective:
         return lambda played, _: _vertex(played, target)
     if isinstance(target, str) and target != "prediction":
         raise InputError(
-            f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a function"
+            f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a "
+            "function"
         )
     return lambda _, logits: _classes(target, logits)
 
@@ -37,13 +49,15 @@ def _classes(target: Any, logits: torch.Tensor) -> torch.Tensor:
     logits = logits.reshape(1, -1) if logits.dim() <= 1 else logits
     if logits.dim() > 2:
         raise InputError(
-            f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the output"
+            f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the "
+            "output"
         )
     n, classes = logits.shape
     if target is None:
         if classes != 1:
             raise InputError(
-                f"the network has {classes} outputs: say which with target= (a class number, 'prediction', a function …)"
+                f"the network has {classes} outputs: say which with target= (a class number, 'prediction', a "
+                "function …)"
             )
         return logits[:, 0]
     if isinstance(target, str):
@@ -81,7 +95,6 @@ def _vertex(played: Replay, name: str) -> torch.Tensor:
     layer = layers[layer_name]
     try:
         place = [int(i) for i in index.split(",")]
-        number = layer.start
         grid = layer.grid if len(place) > 1 else (layer.size,)
         if len(place) != len(grid) or any(not 0 <= p < n for p, n in zip(place, grid, strict=True)):
             raise ValueError
@@ -94,6 +107,6 @@ def _vertex(played: Replay, name: str) -> torch.Tensor:
         ) from None
     value = played.activation(layer)
     flat = batchify(value, canonical(layer.numbers).shape)
-    at = torch.nonzero(canonical(layer.numbers).reshape(-1) == number + offset)[0, 0]
+    at = torch.nonzero(canonical(layer.numbers).reshape(-1) == layer.start + offset)[0, 0]
     n = played.inputs[0].shape[0]
     return flat[:, at].reshape(n, -1).mean(1) if flat.shape[0] % max(n, 1) == 0 else flat[:, at].mean().reshape(1)

@@ -47,20 +47,20 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     return _tensors(path, found)
 
 
-KINDS = {
+KINDS: dict[str, str] = {
     "lfs": "is a Git LFS pointer, not the file itself: run `git lfs pull` and try again",
     "empty": "is empty: fetch or save it again",
     "torchscript": "is a TorchScript program, which this version does not read: save model.state_dict() instead",
     "pt2": "is an exported program (.pt2), which this version does not read: save model.state_dict() instead",
     "zip": "is a zip archive, but not one that torch.save wrote",
     "onnx": "looks like an ONNX model, which this version does not read: load it in Python and use netgraph.trace",
-    "unknown": "is no file of weights: expected safetensors, or a state dict written by torch.save(model.state_dict(), …)",
+    "unknown": "is no file of weights: expected safetensors, or what torch.save(model.state_dict(), …) writes",
 }
 """What cannot be read, and the mend."""
 
 
 def sniff(path: Path) -> str:
-    """What a file is, by its content: "safetensors", "torch" (zip), "pickle" (older torch), or a key of :data:`KINDS`."""
+    """What a file is, by its content: "safetensors", "torch" (zip), "pickle" (older torch), or one of :data:`KINDS`."""
     try:
         with path.open("rb") as stream:
             head = stream.read(512)
@@ -100,9 +100,9 @@ def _torch(path: Path, kind: str) -> Any:
         if "weights_only" in text.lower() or "Unsupported" in text or wanted:
             name = next((g for g in wanted.groups() if g), "") if wanted else ""
             raise LoadError(
-                f"{path} holds a pickled Python object{f' ({name})' if name else ''}, not only weights; it was not loaded, because that "
-                "could run any code. Where you trust it, load it yourself, and save torch.save(model.state_dict(), …) or trace "
-                "the model with netgraph.trace"
+                f"{path} holds a pickled Python object{f' ({name})' if name else ''}, not only weights; it was not "
+                "loaded, because that could run any code. Where you trust it, load it yourself, and save "
+                "torch.save(model.state_dict(), …) or trace the model with netgraph.trace"
             ) from error
         raise LoadError(
             f"{path} is no readable file of torch weights (cut or damaged?): {type(error).__name__}"
@@ -123,7 +123,8 @@ def _tensors(path: Path, found: Any) -> dict[str, torch.Tensor]:
     weights = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
     if not weights:
         raise LoadError(
-            f"{path} holds a mapping without tensors (keys {', '.join(map(str, list(found)[:6]))}): expected a state dict"
+            f"{path} holds a mapping without tensors (keys {', '.join(map(str, list(found)[:6]))}): expected a state "
+            "dict"
         )
     for prefix in PREFIXES * 2:
         if all(name.startswith(prefix) for name in weights):

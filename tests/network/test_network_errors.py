@@ -90,6 +90,9 @@ def test_network_an_error_of_the_model_itself() -> None:
 
 
 def test_network_batch_statistics_are_refused() -> None:
-    model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)).eval()
-    with pytest.raises(UnsupportedOperation, match="statistics of the batch"):
-        ng.trace(model, torch.randn(4, 3))
+    for model, shape in (
+        (nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4, track_running_stats=False)), (4, 3)),
+        (nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)), (2, 1, 5, 5)),
+    ):
+        with pytest.raises(UnsupportedOperation, match="statistics of the batch"):
+            ng.trace(model.eval(), torch.randn(shape))

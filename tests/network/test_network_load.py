@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import warnings
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,9 @@ def test_network_load_says_what_a_file_is(tmp_path: Path) -> None:
         ng.load_network(tmp_path / "absent", activation="relu")
     with pytest.raises(LoadError, match="is a folder"):
         ng.load_network(tmp_path, activation="relu")
-    torch.jit.script(mlp()).save(str(tmp_path / "script.pt"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        torch.jit.script(mlp()).save(str(tmp_path / "script.pt"))
     with pytest.raises(LoadError, match="TorchScript"):
         ng.load_network(tmp_path / "script.pt")
     torch.save(torch.ones(3), tmp_path / "tensor.pt")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -83,8 +83,8 @@ def _batch_norm(run: Any, call: Any, x: Any, weight: Any, bias: Any, mean: Any, 
     flags = [r for r in rest if isinstance(r, bool)]
     if mean is None or var is None or (call.name in {"native_batch_norm", "batch_norm"} and flags and flags[0]):
         raise UnsupportedOperation(
-            f"{call.place()} normalises by the statistics of the batch: an input's graph would depend on its neighbours. "
-            "Use track_running_stats=True"
+            f"{call.place()} normalises by the statistics of the batch: an input's graph would depend on its "
+            "neighbours. Use track_running_stats=True"
         )
     eps = [r for r in rest if isinstance(r, float)][-1]
     scale = (var.double() + eps).rsqrt()
@@ -176,23 +176,22 @@ def windows(op: Any, inner: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, 
     return rows[order], cols[order], response[cols, rows][order]
 
 
+RULES: dict[str, Callable[..., Any]] = {
+    "addmm": _addmm,
+    "mm": _mm,
+    "mv": _mv,
+    "convolution": _convolution,
+    "add": _add,
+    "sub": _sub,
+    "rsub": _rsub,
+    "neg": _neg,
+    "div": _div,
+    "mean": _mean,
+    "sum": _sum,
+}
+"""Operations with a rule of their own."""
 ROWS = [
-    *(
-        Operation(name, "affine", rule, rule.__doc__ or "")
-        for name, rule in {
-            "addmm": _addmm,
-            "mm": _mm,
-            "mv": _mv,
-            "convolution": _convolution,
-            "add": _add,
-            "sub": _sub,
-            "rsub": _rsub,
-            "neg": _neg,
-            "div": _div,
-            "mean": _mean,
-            "sum": _sum,
-        }.items()
-    ),
+    *(Operation(name, "affine", rule, rule.__doc__ or "") for name, rule in RULES.items()),
     *(
         Operation(name, "affine", _batch_norm, _batch_norm.__doc__ or "")
         for name in (
