@@ -12,6 +12,7 @@ from hypothesis import settings
 settings.register_profile("netgraph", deadline=None, print_blob=True)  # a slow machine is no failure
 settings.load_profile("netgraph")
 
+collect_ignore_glob = ["conftest.py", "*/conftest.py"]  # several of one name: no doctests are looked for in them
 ABSENT_DATA = ("shared/data", "shared data")
 """A skip whose reason says one of these stays a skip in CI: those files are no part of the repository."""
 
