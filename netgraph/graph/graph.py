@@ -315,14 +315,14 @@ class Graph:
     @staticmethod
     def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame, directed: bool = True) -> Graph:
         """From a vertex table (or None) and an edge table."""
-        from netgraph.graph.build import from_pandas
+        from netgraph.graph.imports import from_pandas
 
         return from_pandas(vertices, edges, directed)
 
     @staticmethod
     def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
         """From a networkx graph."""
-        from netgraph.graph.build import from_networkx
+        from netgraph.graph.imports import from_networkx
 
         return from_networkx(graph, weight)
 
