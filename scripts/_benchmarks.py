@@ -7,6 +7,7 @@ in turn, after one run each that does not count, and their medians are compared.
 from __future__ import annotations
 
 import argparse
+import gc
 import statistics
 import tempfile
 import time
@@ -77,6 +78,7 @@ BENCHMARKS = {
 
 def measure(work: Work) -> float:
     """Seconds of one run in a folder of its own."""
+    gc.collect()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         work(Path(folder))
