@@ -124,8 +124,11 @@ def _box(layer: Layer, x: float, y: float, height: float) -> str:
 
 
 def _curve(x1: float, y1: float, x2: float, y2: float) -> str:
+    """From box to box; over the boxes that lie between them."""
     start, middle = x1 + BOX, (x1 + BOX + x2) / 2
+    over = x2 - start > 1.5 * GAP_X
+    bends = (2 - y1 / 3, 2 - y2 / 3) if over else (y1, y2)  # the top of such a curve stays inside the picture
     return (
-        f'<path d="M{start} {y1:.1f}C{middle} {y1:.1f} {middle} {y2:.1f} {x2} {y2:.1f}" fill="none" '
+        f'<path d="M{start} {y1:.1f}C{middle} {bends[0]:.1f} {middle} {bends[1]:.1f} {x2} {y2:.1f}" fill="none" '
         'stroke="currentColor" stroke-opacity="0.45"/>'
     )

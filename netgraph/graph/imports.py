@@ -82,7 +82,8 @@ def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
     Parameters
     ----------
     graph : any networkx graph. Of an undirected one each edge runs from the node that comes first to the later one,
-        and ``meta["directed"]`` is False. Parallel edges are summed.
+        and ``meta["directed"]`` is False. Parallel edges are summed. Edge attributes that are numbers become values,
+        ``kind`` (text) names the block, others are left out.
     weight : the edge attribute to take as weight; an edge without it weighs 1. None: all weigh 1.
 
     Raises
@@ -102,7 +103,7 @@ def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
         vertices = pd.DataFrame({"id": pd.Series([], dtype=object)})
     rows = [
         {
-            **{str(name): value for name, value in data.items() if name != weight},
+            **{str(n): value for n, value in data.items() if n != weight and (n == "kind" or _is_number(value))},
             "source": str(source),
             "target": str(target),
             "weight": 1.0 if weight is None else data.get(weight, 1.0),
@@ -185,9 +186,10 @@ def _blocks(layers: list[Layer], source: Array, target: Array, edges: pd.DataFra
         if name not in EDGE_COLUMNS:
             numbers[name] = _numbers(edges[name])
     group, which = np.unique(np.stack([makes, reads, kind]), axis=1, return_inverse=True)
+    which = which.reshape(-1)
+    parts = np.split(np.argsort(which, kind="stable"), np.cumsum(np.bincount(which, minlength=group.shape[1]))[:-1])
     blocks = []
-    for number, (to, since, k) in enumerate(group.T.tolist()):
-        rows = np.flatnonzero(which.reshape(-1) == number)
+    for (to, since, k), rows in zip(group.T.tolist(), parts, strict=False):
         into, out = layers[to], layers[since]
         columns = {
             n: values[rows] for n, values in numbers.items() if n == "weight" or not np.isnan(values[rows]).all()
@@ -223,3 +225,7 @@ def _readable(data: Any) -> dict[str, Any]:
         str(name): value if value is None or isinstance(value, (bool, int, float, str, np.generic)) else str(value)
         for name, value in data.items()
     }
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (bool, int, float, np.number))

@@ -193,11 +193,12 @@ def test_attributes_that_are_no_numbers_or_text_are_written_out() -> None:
     network = nx.DiGraph()
     network.add_node("a", pos=(0.5, 1))
     network.add_node("b", rank=3)
-    network.add_edge("a", "b")
+    network.add_edge("a", "b", colour="red", flow=2, kind="pipe")
     graph = Graph.from_networkx(network)
     assert graph.columns["pos"].tolist() == ["(0.5, 1)", None]
     assert graph.columns["rank"].tolist()[1] == 3.0
-    assert graph.blocks[0].weight.tolist() == [[1.0]]
+    assert (graph.blocks[0].kind, graph.blocks[0].weight.tolist()) == ("pipe", [[1.0]])
+    assert {name: value.tolist() for name, value in graph.blocks[0].values.items()} == {"flow": [[2.0]]}
     assert Graph.from_networkx(nx.DiGraph()).n == 0
 
 
