@@ -229,7 +229,7 @@ def bias_vertices(graph: Graph, shares: Array | None = None) -> Graph:
 
 
 def _bias_flows(graph: Graph, layer: Layer, bias: Array, shares: Array | None) -> dict[str, Any]:
-    """Bias edges carry the other blocks' columns: what the bias adds over all positions, and its share of the target."""
+    """Bias edges carry the other blocks' columns: what the bias adds over all positions, and its share."""
     if shares is None:
         return {}
     positions = max(int(np.prod(layer.shape)) // max(layer.size, 1), 1)

@@ -35,6 +35,11 @@ class Record:
     constants: list[Any] = field(default_factory=list)
     index: torch.Tensor | None = None
 
+    def chosen(self) -> torch.Tensor:
+        """Which element of the source passed, for each element of ``z``: the ``index`` of a joint that selects."""
+        assert self.index is not None
+        return self.index
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -80,7 +85,7 @@ class Joint:
     def _gates(
         self, record: Record | None, term: int, pick: Array, at: Array, layer: Vertices, scale: Array | None
     ) -> Any:
-        """(gate, constant) of the vertices ``at`` from the elements ``pick``; (None, None) where they were not tracked."""
+        """(gate, constant) of the vertices ``at`` from the elements ``pick``; (None, None) where none were tracked."""
         if record is None or not record.gates:
             return None, None
         gate, constant = np.ones(layer.size), np.zeros(layer.size)

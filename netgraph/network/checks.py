@@ -10,7 +10,7 @@ import torch
 
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.assemble import Flows, build, vertex_means
-from netgraph.network.blocks import Convolution, Grouped
+from netgraph.network.blocks import Convolution, Matmul
 from netgraph.network.elementwise import Linear
 from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
@@ -232,37 +232,34 @@ def _kernels(graph: Graph, truth: Truth) -> float:
     how = str(graph.meta["reduce"])
     into = _blocks_into(graph)
     worst = 0.0
-    for at, joint in truth.numbering.joints.items():
+    for joint in truth.numbering.joints.values():
         v = joint.layer
         got = np.zeros((v.size, graph.n))
         for block in into[v.name]:
             dense = block.weight.toarray() if sp.issparse(block.weight) else block.weight
             got[:, graph.layer(block.source).vertices] += dense
-        if not isinstance(joint, Grouped):
-            if isinstance(joint, Linear) and joint.taps is not None:
-                continue
+        if isinstance(joint, (Matmul, Convolution)):
+            worst = max(worst, relative(got, _reference(joint, probe, r, how, graph.n)))
+        elif not isinstance(joint, Linear) or joint.taps is None:
             worst = max(worst, relative(got @ r, vertex_means(v, probe.made[v.name])))
-            continue
-        worst = max(worst, relative(got, _reference(joint, probe, r, how, graph.n)))
     return worst
 
 
-def _reference(joint: Grouped, probe: Probe, r: Array, how: str, n: int) -> Array:
+def _reference(joint: Matmul | Convolution, probe: Probe, r: Array, how: str, n: int) -> Array:
     """(size, n) the reduced kernels, by a plain loop over source vertices."""
     x = probe.read[joint.at][0]
     if isinstance(joint, Convolution):
         seen = strongest(x, [0, *range(2, x.dim())]).reshape(joint.numbers.shape)
     else:
         rows = x.reshape(-1, x.shape[-1])
-        seen = torch.stack([strongest(rows, [0])[0]]) if len(joint.numbers) == 1 else rows[joint.representative]  # type: ignore[attr-defined]
+        seen = strongest(rows, [0]) if len(joint.numbers) == 1 else rows[joint.representative]
     sent = r[joint.numbers]  # 0 at constants, which are not probed
     scale = np.divide(seen.numpy(), sent, out=np.ones_like(sent), where=sent != 0)
     factor = probe.factors.get(joint.layer.name)
     per_vertex = np.ones(joint.layer.size)
     if factor is not None:
-        per_vertex = vertex_means(
-            joint.layer, lift(factor, probe.made[joint.layer.name].dim()).expand(probe.made[joint.layer.name].shape)
-        )
+        made = probe.made[joint.layer.name]
+        per_vertex = vertex_means(joint.layer, lift(factor, made.dim()).expand(made.shape))
     out = np.zeros((joint.layer.size, n))
     for g, numbers in enumerate(joint.numbers):
         kernel = joint.matrix(g)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from netgraph.network.blocks import Joint, Part, Record
-from netgraph.network.reads import NORMS, Array, Read, csr, entries, read
+from netgraph.network.reads import NORMS, Array, Layout, entries, layout, read
 from netgraph.network.shapes import batchify, count, lift, sum_to
 
 if TYPE_CHECKING:
@@ -41,33 +41,24 @@ class Linear(Joint):
         self.rows, self.cols, self.coefficients, self.taps = rows, cols, coefficients, taps
         self.shape, self.exact, self.small = tuple(shape), exact, small
         self.before: Sequence[int] = ()
-        self._plan: list[tuple[Read, Array, Array, Array, Array]] | None = None
+        self._layouts: list[Layout] | None = None
 
     def weights(self) -> torch.Tensor:
         """The coefficient of each entry."""
         values = self.coefficients.detach().cpu()
         return values if self.taps is None else values[self.taps]
 
-    def plan(self, layers: Sequence[Vertices]) -> list[tuple[Read, Array, Array, Array, Array]]:
-        """Per block: its Read, which entries, the edge of each entry, and the CSR's columns and row pointer."""
-        if self._plan is not None:
-            return self._plan
-        plan = []
-        cols, target = self.cols.numpy(), self.target.numpy()
-        for r in read(self.numbers.numpy(), layers, self.exact):
-            local = np.full(self.numbers.numel(), -1, dtype=np.int64)
-            local[r.columns] = np.repeat(r.vertices, r.counts)
-            entries = np.flatnonzero(local[cols] >= 0)
-            code = target[entries] * r.layer.size + local[cols[entries]]
-            if len(code) and (np.diff(code) > 0).all():
-                distinct, edge = code, np.arange(len(code))
-            else:
-                distinct, edge = np.unique(code, return_inverse=True)
-            row, column = np.divmod(distinct, r.layer.size)
-            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.layer.size))])
-            plan.append((r, entries, edge, column, indptr))
-        self._plan = plan
-        return plan
+    def layouts(self, layers: Sequence[Vertices]) -> list[Layout]:
+        """How the entries become edges, one for each block."""
+        if self._layouts is None:
+            cols, target = self.cols.numpy(), self.target.numpy()
+            self._layouts = []
+            for r in read(self.numbers.numpy(), layers, self.exact):
+                local = np.full(self.numbers.numel(), -1, dtype=np.int64)
+                local[r.columns] = np.repeat(r.vertices, r.counts)
+                chosen = np.flatnonzero(local[cols] >= 0)
+                self._layouts.append(layout(r, chosen, target[chosen], local[cols[chosen]], self.layer.size))
+        return self._layouts
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         weights = self.weights()
@@ -78,30 +69,30 @@ class Linear(Joint):
         values = weights.numpy()
         scale = None if self.scale is None else self.scale.numpy()
         parts = []
-        for r, entries, edge, column, indptr in self.plan(layers):
-            data, sums = self._reduced(values[entries], entries, edge, len(column), how)
-            gate, constant = (
-                self._gates(record, 0, r.columns, np.repeat(r.vertices, r.counts), r.layer, scale)
-                if self.exact
-                else (None, None)
-            )
-            tap_sum = None if sums is None else csr(sums, column, indptr, self.layer.size, r.layer.size)
-            parts.append(
-                Part(r.layer, csr(data, column, indptr, self.layer.size, r.layer.size), tap_sum, gate, constant)
-            )
+        for block in self.layouts(layers):
+            r = block.read
+            data, sums = self._reduced(values[block.chosen], block, how)
+            gate, constant = None, None
+            if self.exact:
+                gate, constant = self._gates(record, 0, r.columns, np.repeat(r.vertices, r.counts), r.layer, scale)
+            tap_sum = None if sums is None else block.operator(sums)
+            parts.append(Part(r.layer, block.operator(data), tap_sum, gate, constant))
         return parts
 
-    def _reduced(self, values: Array, entries: Array, edge: Array, edges: int, how: str) -> tuple[Array, Array | None]:
+    def _reduced(self, values: Array, block: Layout, how: str) -> tuple[Array, Array | None]:
+        """(weight of each edge, its signed sum where several taps met in a norm)."""
+        edge, edges = block.edge, len(block.column)
         if edges == len(values):
             out = np.empty_like(values)
             out[edge] = values
             return out, None
         if self.taps is not None:  # positions share a kernel: each tap counts once for an edge
-            taps = self.taps.numpy()[entries]
+            taps = self.taps.numpy()[block.chosen]
             _, first = np.unique(edge * (int(taps.max()) + 1) + taps, return_index=True)
             values, edge = values[first], edge[first]
         sums = np.bincount(edge, values, edges).astype(values.dtype)
         counts = np.bincount(edge, minlength=edges)
+        data: Array
         if how == "l1":
             data = np.bincount(edge, np.abs(values), edges)
         elif how == "l2":
@@ -115,6 +106,7 @@ class Linear(Joint):
         return data, sums if how in NORMS else None
 
     def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
+        """(entries,) weight · value · upstream, summed over the batch."""
         x = record.values[0].detach()
         small = self.small if self.small is not None else self._source_shape(x)
         xs, us = batchify(x, small), batchify(upstream, self.shape)
@@ -125,14 +117,15 @@ class Linear(Joint):
         return flow
 
     def entry_weights(self, record: Record) -> torch.Tensor:
+        """(entries,) the weights that were played."""
         return self.weights()
 
     def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
         kept = np.ones(len(self.rows))
-        for (r, chosen, edge, column, indptr), m in zip(self.plan(layers), masks, strict=True):
+        for block, m in zip(self.layouts(layers), masks, strict=True):
             if m is not None:
-                row = np.repeat(np.arange(self.layer.size), np.diff(indptr))
-                kept[chosen] = entries(m, row, column)[edge]
+                row = np.repeat(np.arange(self.layer.size), np.diff(block.indptr))
+                kept[block.chosen] = entries(m, row, block.column)[block.edge]
         return torch.from_numpy(kept).to(dtype)
 
     def cut(
@@ -154,15 +147,11 @@ class Linear(Joint):
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         flow = self.entry_flows(record, upstream)
-        out = []
-        for r, entries, edge, column, indptr in self.plan(layers):
-            data = np.bincount(edge, flow[entries], len(column)).astype(flow.dtype)
-            out.append(csr(data, column, indptr, self.layer.size, r.layer.size))
-        return out
+        return [block.summed(flow) for block in self.layouts(layers)]
 
 
 class Select(Linear):
-    """One member of each window passes. Without an input all have an edge; with one, the chosen member's alone counts."""
+    """One member of each window passes. Without an input all have an edge; with one, only the chosen one counts."""
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         if record is None or record.index is None:
@@ -175,15 +164,13 @@ class Select(Linear):
 
     def entry_weights(self, record: Record) -> torch.Tensor:
         """1 at the chosen member of each window, 0 at the others."""
-        assert record.index is not None
-        chosen = record.index.reshape(-1)
+        chosen = record.chosen().reshape(-1)
         return (chosen[self.rows] == self.cols).to(torch.float64)
 
     def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
         x = record.values[0].detach()
         xs, us = batchify(x, self._source_shape(x)), batchify(upstream, self.shape)
-        assert record.index is not None
-        chosen = batchify(record.index, self.shape)
+        chosen = batchify(record.chosen(), self.shape)
         total = torch.zeros(len(self.rows), dtype=x.dtype)
         for n in range(xs.shape[0]):
             hit = chosen[n][self.rows] == self.cols
@@ -201,20 +188,18 @@ class Elementwise(Joint):
         super().__init__(at, layer, kind)
         self.terms, self.new = terms, new
 
-    def _edges(
-        self, numbers: torch.Tensor, layers: Sequence[Vertices]
-    ) -> list[tuple[Read, Array, Array, Array, Array]]:
-        target = (self.new.reshape(-1) - self.layer.start).numpy()
-        flat = numbers.reshape(-1).numpy()
-        out = []
-        for r in read(flat, layers, False):
-            local = np.repeat(r.vertices, r.counts)
-            code = target[r.columns] * r.layer.size + local
-            distinct, edge = np.unique(code, return_inverse=True)
-            row, column = np.divmod(distinct, r.layer.size)
-            indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=self.layer.size))])
-            out.append((r, r.columns, edge, column, indptr))
-        return out
+    def _target(self) -> Array:
+        """The local number of the vertex that each element makes."""
+        target: Array = (self.new.reshape(-1) - self.layer.start).numpy()
+        return target
+
+    def _layouts(self, numbers: torch.Tensor, layers: Sequence[Vertices]) -> list[Layout]:
+        """How the elements of one term become edges, one for each block."""
+        target, size = self._target(), self.layer.size
+        return [
+            layout(r, r.columns, target[r.columns], np.repeat(r.vertices, r.counts), size)
+            for r in read(numbers.reshape(-1).numpy(), layers, False)
+        ]
 
     def _coefficient(self, form: Form, c: Any, record: Record | None, term: int) -> torch.Tensor:
         """Scale times coefficient, at the shape of the numbers."""
@@ -234,46 +219,37 @@ class Elementwise(Joint):
         for term, (form, numbers, c) in enumerate(self.terms):
             weight = self._coefficient(form, c, record, term).expand(self.new.shape).reshape(-1).numpy()
             if self.factor is not None:
-                weight = weight * self.factor.numpy()[(self.new.reshape(-1) - self.layer.start).numpy()]
+                weight = weight * self.factor.numpy()[self._target()]
             scale = None
-            if form.scale is not None:
-                scale = (
-                    lift(form.scale, self.new.dim()).expand(self.new.shape).reshape(-1).numpy()
-                    if _fits(form.scale, self.new.shape)
-                    else None
-                )
-            for r, columns, edge, column, indptr in self._edges(numbers, layers):
-                n = np.bincount(edge, minlength=len(column))
-                data = np.bincount(edge, weight[columns], len(column)) / n
-                gate, constant = (None, None)
-                if record is not None and record.gates:
-                    gate, constant = self._gates(record, term, columns, np.repeat(r.vertices, r.counts), r.layer, scale)
-                parts.append(
-                    Part(r.layer, csr(data, column, indptr, self.layer.size, r.layer.size), None, gate, constant)
-                )
+            if form.scale is not None and _fits(form.scale, self.new.shape):
+                scale = lift(form.scale, self.new.dim()).expand(self.new.shape).reshape(-1).numpy()
+            for block in self._layouts(numbers, layers):
+                r, edge, edges = block.read, block.edge, len(block.column)
+                data = np.bincount(edge, weight[block.chosen], edges) / np.bincount(edge, minlength=edges)
+                vertices = np.repeat(r.vertices, r.counts)
+                gate, constant = self._gates(record, term, r.columns, vertices, r.layer, scale)
+                parts.append(Part(r.layer, block.operator(data), None, gate, constant))
         return parts
 
     def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
         left = list(masks)
-        target = (self.new.reshape(-1) - self.layer.start).numpy()
+        target = self._target()
         out = []
-        for _, numbers, _c in self.terms:
+        for _, numbers, _ in self.terms:
             kept = np.ones(self.new.numel())
-            for r, columns, _, _, _ in self._edges(numbers, layers):
+            for r in read(numbers.reshape(-1).numpy(), layers, False):
                 m = left.pop(0)
                 if m is not None:
-                    kept[columns] = entries(m, target[columns], np.repeat(r.vertices, r.counts))
+                    kept[r.columns] = entries(m, target[r.columns], np.repeat(r.vertices, r.counts))
             out.append(torch.from_numpy(kept).to(dtype).reshape(self.new.shape))
         return out
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         out = []
-        for term, (_, numbers, _c) in enumerate(self.terms):
+        for term, (_, numbers, _) in enumerate(self.terms):
             flow = record.values[term].detach() * record.coefficients[term] * upstream
             flat = sum_to(flow, self.new.shape).reshape(-1).cpu().numpy()
-            for r, columns, edge, column, indptr in self._edges(numbers, layers):
-                data = np.bincount(edge, flat[columns], len(column)).astype(flat.dtype)
-                out.append(csr(data, column, indptr, self.layer.size, r.layer.size))
+            out += [block.summed(flat) for block in self._layouts(numbers, layers)]
         return out
 
 

@@ -72,7 +72,7 @@ def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor
         )
     if any(x.dim() == 0 or x.shape[0] == 0 for x in given):
         raise InputError(
-            f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis with one or more inputs"
+            f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis and at least one input"
         )
     return [x.detach() for x in given]
 

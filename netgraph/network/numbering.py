@@ -16,12 +16,14 @@ from netgraph.network.vertices import At, Form, Layers
 
 
 class Numbering(Layers):
-    """Plays a tape on vertex numbers."""
+    """Plays a tape on vertex numbers: after ``run`` every joint of the graph is known."""
 
     def tracked(self, x: Any) -> bool:
+        """Whether a tensor carries vertices."""
         return isinstance(x, Form)
 
     def shape(self, x: Any) -> tuple[int, ...]:
+        """Shape of a tensor, tracked or not, with a batch of one."""
         return tuple(x.shape)
 
     def frozen(self, fn: Callable[..., torch.Tensor], *xs: Any) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Pushes one random number per vertex through the operations, every gate open and every constant absent.
 
-What an operation makes of them must equal what its edge blocks make of them, so that no edge hides behind a silent unit.
-The scales on the way are applied by the operations themselves: one that got lost in the weights shows.
+What an operation makes of them must equal what its edge blocks make of them, so that no edge hides behind a silent
+unit. The scales on the way are applied by the operations themselves: one that got lost in the weights shows.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Any
 import torch
 
 from netgraph.network.elementwise import Select
-from netgraph.network.replay import Replay, Value
+from netgraph.network.replay import Replay
 from netgraph.network.shapes import lift
+from netgraph.network.values import Value
 from netgraph.network.vertices import At
 
 
@@ -98,9 +99,8 @@ class Probe(Replay):
         return self._made(at, out, [v for v, _ in terms], []) if at in self.numbering.joints else Value(out)
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:
-        joint = self.numbering.joints.get((self._call.index, self._step + 1))  # type: ignore[union-attr]
+        joint = self.numbering.joints.get(self.next_step())
         if not isinstance(joint, Select):
             return super().select(x, shape, spatial, windows, lambda t: pick(t.abs()), name)
-        index = self.truth.records[self.at()].index
-        assert index is not None
-        return self._made(joint.at, x.tensor.reshape(-1)[index], [x], [])
+        chosen = self.truth.records[self.at()].chosen()
+        return self._made(joint.at, x.tensor.reshape(-1)[chosen], [x], [])

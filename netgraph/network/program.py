@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup
 from netgraph.network.play import constants
+from netgraph.network.shapes import count
 from netgraph.network.tape import Tape
 
 
@@ -25,7 +24,9 @@ class Program:
         if key not in self._numberings:
             values = constants(self.tape, dtype)
             numbers = [self._input(i, granularity) for i in range(len(self.tape.inputs))]
-            self._numberings[key] = Numbering(self.tape, granularity, values, numbers).run()
+            numbering = Numbering(self.tape, granularity, values, numbers)
+            numbering.run()
+            self._numberings[key] = numbering
         return self._numberings[key]
 
     def _input(self, i: int, granularity: str) -> torch.Tensor:
@@ -36,7 +37,7 @@ class Program:
         that is flattened into one row has a vertex for each pixel.
         """
         shape = self.tape.shapes[self.tape.inputs[i]]
-        unit = torch.arange(_size(shape)).reshape(shape)
+        unit = torch.arange(count(shape)).reshape(shape)
         axis = None if granularity == "unit" else self._channel_axis(i)
         if axis is None:
             return unit
@@ -52,17 +53,10 @@ class Program:
                 return len(shape) - (len(self.tape.shapes[call.reads[1]]) - 1) if len(shape) > 2 else None
             if call.name in {"addmm", "mm", "mv", "bmm"}:
                 operand = next(s for s in call.reads if s in reached)
-                rows = _size(self.tape.shapes[operand][:-1])
+                rows = count(self.tape.shapes[operand][:-1])
                 if rows > 1 and len(shape) > 1 and self.tape.shapes[operand][-1] == shape[-1]:
                     return len(shape) - 1
                 return None
             if lookup(call).rule is not None:
                 reached.update(s for s in call.outputs if s is not None)
         return None
-
-
-def _size(shape: Sequence[int]) -> int:
-    total = 1
-    for n in shape:
-        total *= int(n)
-    return total

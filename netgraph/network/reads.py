@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -29,7 +29,8 @@ NORMS = {"l1", "l2", "max"}
 class Read:
     """Which columns of a joint read one layer, and as which vertices of it.
 
-    ``columns`` are sorted by vertex; ``vertices`` are the distinct ones (local numbers), ``counts`` how many columns each.
+    ``columns`` are sorted by vertex;
+    ``vertices`` are the distinct ones (local numbers), ``counts`` says how many columns each has.
     """
 
     layer: Vertices
@@ -39,6 +40,7 @@ class Read:
 
     @property
     def one_to_one(self) -> bool:
+        """Whether each vertex is read by a single column."""
         return len(self.columns) == len(self.vertices)
 
     def gather(self, taps: Array, how: str) -> Array:
@@ -62,7 +64,7 @@ def _reduce(taps: Array, how: str) -> Array:
 
 
 def read(numbers: Array, layers: Sequence[Vertices], exact: bool) -> list[Read]:
-    """Split columns by the layer that they read; with ``exact``, a vertex that is read again comes in a further Read."""
+    """Columns by the layer that they read; with ``exact``, a vertex that is read again comes in a further Read."""
     order = np.argsort(numbers, kind="stable")
     order = order[numbers[order] >= 0]
     sorted_numbers = numbers[order]
@@ -84,7 +86,7 @@ def read(numbers: Array, layers: Sequence[Vertices], exact: bool) -> list[Read]:
 
 
 def entries(operator: Any, rows: Array, columns: Array) -> Array:
-    """Entries of a dense or sparse operator; 1 where a sparse one holds none (an edge of weight 0 that was left out)."""
+    """Entries of a dense or sparse operator; 1 where a sparse one holds none (an edge of weight 0, left out)."""
     if not sp.issparse(operator):
         picked: Array = np.asarray(operator, dtype=np.float64)[rows, columns]
         return picked
@@ -98,6 +100,34 @@ def entries(operator: Any, rows: Array, columns: Array) -> Array:
     return values.reshape(rows.shape)
 
 
-def csr(data: Array, column: Array, indptr: Array, rows: int, columns: int) -> sp.csr_array:
-    """A CSR operator from its parts."""
-    return sp.csr_array((data, column, indptr), shape=(rows, columns))
+class Layout(NamedTuple):
+    """How the entries that read one layer become the edges of a sparse block.
+
+    ``edge[i]`` is the edge of entry ``chosen[i]``, counted in CSR order; ``column`` and ``indptr`` are the CSR's own.
+    """
+
+    read: Read
+    chosen: Array
+    edge: Array
+    column: Array
+    indptr: Array
+
+    def operator(self, data: Array) -> sp.csr_array:
+        """The block whose edges hold ``data``."""
+        return sp.csr_array((data, self.column, self.indptr), shape=(len(self.indptr) - 1, self.read.layer.size))
+
+    def summed(self, values: Array) -> sp.csr_array:
+        """The block whose edges hold the sums of their entries' values."""
+        return self.operator(np.bincount(self.edge, values[self.chosen], len(self.column)).astype(values.dtype))
+
+
+def layout(r: Read, chosen: Array, target: Array, source: Array, size: int) -> Layout:
+    """Entries ``chosen``, each from local vertex ``source`` of the layer that is read to ``target`` of ``size``."""
+    code = target * r.layer.size + source
+    if len(code) and (np.diff(code) > 0).all():  # sorted and distinct already
+        distinct, edge = code, np.arange(len(code))
+    else:
+        distinct, edge = np.unique(code, return_inverse=True)
+    row, column = np.divmod(distinct, r.layer.size)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=size))])
+    return Layout(r, chosen, edge, column, indptr)

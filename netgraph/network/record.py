@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -31,18 +32,19 @@ _MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout
 _UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 
 
-def record(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None = None) -> Tape:
-    """Run ``model(*args, **kwargs)`` once, in evaluation mode and without gradients, and return its tape.
+def record(model: Callable[..., Any], args: tuple[Any, ...]) -> Tape:
+    """Run ``model(*args)`` once, in evaluation mode and without gradients, and return its tape.
 
     The model is left as it was: mode of every module, parameters and buffers (a forward pass that writes to them is
     undone), gradients, hooks, and the random states of torch, numpy and Python.
 
     Raises
     ------
-    RecordError : the model raised an error of its own, or its output does not depend on the input.
+    InputError : the model complained about the shape of the input.
+    RecordError : the model raised another error of its own.
     UnsupportedOperation : it used an operation that cannot be put on a tape.
     """
-    tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs or {})) if isinstance(leaf, torch.Tensor)]
+    tensors = [leaf for leaf in pytree.tree_leaves(args) if isinstance(leaf, torch.Tensor)]
     floats = [t for t in tensors if t.is_floating_point()]
     tape = Tape(dtype=floats[0].dtype if floats else torch.get_default_dtype())
     recorder = _Recorder(tape, model)
@@ -51,7 +53,7 @@ def record(model: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, A
     with undisturbed(model), recorder.watching():
         try:
             with recorder:
-                output = model(*args, **(kwargs or {}))
+                output = model(*args)
         except NetgraphError:
             raise
         except Exception as error:
@@ -92,7 +94,7 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
     """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
     modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
     training = [m.training for m in modules]
-    python, numpy = random.getstate(), np.random.get_state()
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (the state that the model may draw from)
     fast = torch.backends.mha.get_fastpath_enabled()
     moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
     if moody:
@@ -113,7 +115,7 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
         for m, flag in zip(modules, training, strict=True):
             m.training = flag
         random.setstate(python)
-        np.random.set_state(numpy)
+        np.random.set_state(legacy)  # noqa: NPY002
 
 
 @dataclass
@@ -128,10 +130,12 @@ class _Storage:
 
 
 class _Recorder(TorchDispatchMode):
+    """Sees every operation that runs inside ``with recorder:`` and puts it on the tape."""
+
     def __init__(self, tape: Tape, model: Callable[..., Any]) -> None:
-        super().__init__()
+        TorchDispatchMode.__init__(self)
         self.tape = tape
-        self.model = model
+        self._before: torch.Tensor | None = None  # what an in-place operation is about to overwrite
         self._known: dict[int, tuple[torch.Tensor, int, int]] = {}  # id -> tensor (kept alive), slot, version
         self._storages: dict[int, _Storage] = {}
         self._stack: list[str] = [""]
@@ -157,6 +161,8 @@ class _Recorder(TorchDispatchMode):
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
+        """Follows which module runs, by hooks that are gone afterwards."""
+
         def enter(module: torch.nn.Module, _: Any) -> None:
             self._stack.append(self._module_names.get(id(module), self._stack[-1]))
             self.module = self._stack[-1]
@@ -243,12 +249,13 @@ class _Recorder(TorchDispatchMode):
     # -- calls ---------------------------------------------------------------------------------------
 
     def _where(self) -> str:
-        frame = sys._getframe(2)
+        """ "file:line" of the innermost line that is neither torch's nor this room's."""
+        frame: FrameType | None = sys._getframe(2)
         while frame is not None:
             name = frame.f_code.co_filename
             if not name.startswith(_OWN) and not name.startswith("<"):
                 return f"{Path(name).name}:{frame.f_lineno}"
-            frame = frame.f_back  # type: ignore[assignment]
+            frame = frame.f_back
         return ""
 
     def _emit(
@@ -277,7 +284,8 @@ class _Recorder(TorchDispatchMode):
         outputs = list(out) if isinstance(out, (tuple, list)) else [out]
         random = torch.Tag.nondeterministic_seeded in func.tags and not _asleep(name, args, kwargs)
         op = getattr(torch.ops.aten, _UNINITIALISED[name]) if name in _UNINITIALISED else func
-        made = self._emit(op, name, *slots, outputs, random)
+        call_args, call_kwargs = slots
+        made = self._emit(op, name, call_args, call_kwargs, outputs, random)
         for tensor, slot in zip(outputs, made, strict=True):
             if slot is None:
                 continue
@@ -302,10 +310,10 @@ class _Recorder(TorchDispatchMode):
         call_kwargs = {k: v for k, v in call_kwargs.items() if k not in {w.name for w in writes}}
         random = torch.Tag.nondeterministic_seeded in func.tags
         if packet is None or (len(targets) != 1 and not random):
-            if any(self._read(t).index in self.tape.dependent for t in targets) or name not in {"set_", "resize_"}:
-                raise UnsupportedOperation(
-                    f"aten::{name} writes in place in a way that cannot be recorded (module {self._stack[-1]!r}, {self._where()})"
-                )
+            raise UnsupportedOperation(
+                f"aten::{name} writes in place in a way that cannot be recorded "
+                f"(module {self._stack[-1]!r}, {self._where()})"
+            )
         for target in targets:
             slot = self._emit(packet, base, call_args, call_kwargs, [target], random)[0]
             assert slot is not None
@@ -319,23 +327,18 @@ class _Recorder(TorchDispatchMode):
         read = {
             s.index for s in pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot)) if isinstance(s, Slot)
         }
-        self.tape.__dict__.pop("dependent", None)
+        self.tape.forget()
         if read & self.tape.dependent:
             self.tape.branches.append(self._where())
-        self.tape.__dict__.pop("dependent", None)
+        self.tape.forget()
 
     def finish(self, output: Any) -> Any:
         """The output with tensors replaced by slots."""
         tree = pytree.tree_map_only(torch.Tensor, self._read, output)
-        for cached in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
-            self.tape.__dict__.pop(cached, None)
-        if isinstance(tree, Slot) or isinstance(tree, (tuple, list, dict)):
+        self.tape.forget()
+        if isinstance(tree, (Slot, tuple, list, dict)) or not hasattr(output, "__dict__"):
             return tree
-        return (
-            {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)}
-            if hasattr(output, "__dict__")
-            else tree
-        )
+        return {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)}
 
 
 def _asleep(name: str, args: Any, kwargs: Any) -> bool:

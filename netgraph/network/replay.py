@@ -1,161 +1,33 @@
 """Plays a tape above autograd: as it was, with its gates frozen, or with edges masked.
 
 Frozen, every non-linearity is the affine function that it is at this input, so the output is exactly a sum over paths;
-the flow over an edge is then ``weight · value · ∂target/∂z``, all of it from one backward pass.
+the flow over an edge is then ``weight · value · ∂target/∂z``, all of it from one backward pass (gradient × input:
+Shrikumar et al. 2016; on ReLU networks this is LRP-0: Bach et al. 2015).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
 from netgraph.network.blocks import Record
 from netgraph.network.elementwise import Linear, Select
-from netgraph.network.numbering import Numbering
-from netgraph.network.operations import lookup
-from netgraph.network.play import cast, constants, execute
-from netgraph.network.shapes import BatchMismatch, batchify, canonical, lift, sum_to
-from netgraph.network.tape import Call, Tape, fill
-from netgraph.network.vertices import At, Vertices
+from netgraph.network.shapes import Geometry, batchify
+from netgraph.network.values import Run, Value
+from netgraph.network.vertices import At
 
 
-@dataclass(frozen=True, eq=False)
-class Value:
-    """A tracked tensor while it is played. ``gate`` and ``constant`` tie it to its vertices: scale·(gate·z + …)."""
-
-    tensor: torch.Tensor
-    gate: torch.Tensor | None = None
-    constant: torch.Tensor | None = None
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return tuple(self.tensor.shape)
-
-
-class Replay:
-    """Plays a tape on values, in the same primitives as :class:`Numbering`.
-
-    Attributes
-    ----------
-    records : step -> what went through the joint there, for the flows.
-    shares : (constant leaf, numbers it belongs to, whether it is their bias): their flows are the constants' shares.
-    values : slot -> Value.
-    """
-
-    def __init__(
-        self,
-        tape: Tape,
-        numbering: Numbering,
-        dtype: torch.dtype,
-        freeze: bool = True,
-        gradients: bool = True,
-        track_gates: bool = False,
-        masks: Mapping[At, Any] | None = None,
-        reference: Mapping[At, Sequence[torch.Tensor]] | None = None,
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.tape, self.numbering, self.dtype, self.device = tape, numbering, dtype, device
-        self.freeze, self.gradients, self.track_gates = freeze, gradients, track_gates
-        self.masks, self.reference = masks, reference or {}
-        self.records: dict[At, Record] = {}
-        self.shares: list[tuple[torch.Tensor, torch.Tensor, bool]] = []
-        self.reads: dict[At, torch.Tensor] = {}
-        self.inputs: list[torch.Tensor] = []
-        self._sources: dict[int, torch.Tensor] = {}  # start of a layer without a joint -> its value
-        self._values: dict[int, Any] = {}
-        self._call: Call | None = None
-        self._step = 0
-
-    def run(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Play; returns the logits (the output before a final softmax)."""
-        self._values = dict(constants(self.tape, self.dtype, self.device))
-        for slot, x in zip(self.tape.inputs, inputs, strict=True):
-            leaf = cast(x, self.dtype, self.device).clone()
-            self.inputs.append(leaf)
-            if leaf.is_floating_point():
-                leaf.requires_grad_(self.gradients)
-                self._values[slot] = self._fresh(leaf)
-                self._sources[int(self.numbering.forms[slot].numbers.min())] = leaf
-            else:
-                self._values[slot] = leaf
-        stop = self.tape.logits_slot
-        with torch.set_grad_enabled(self.gradients):
-            for call in self.tape.calls:
-                if (
-                    call.index in self.tape.needed
-                    and not call.random
-                    and any(s in self.tape.dependent for s in call.outputs)
-                ):
-                    self._play(call)
-                    if stop in call.outputs:
-                        break
-        value = self._values[stop]
-        if not isinstance(value, Value):
-            raise BatchMismatch("the output does not depend on the input")
-        if self.gradients and value.tensor.requires_grad:
-            value.tensor.retain_grad()
-        return value.tensor
-
-    def _play(self, call: Call) -> None:
-        row = lookup(call) if any(s in self.numbering.forms for s in call.reads) else None
-        if row is None or row.rule is None:
-            plain = {s: self._plain(s) for s in call.reads}
-            execute(call, plain, self.tape.dtype, self.dtype, self.device)
-            self._values.update({s: plain[s] for s in call.outputs if s is not None})
-            return
-        self._call, self._step = call, 0
-        args, kwargs = fill((call.args, call.kwargs), self._values.__getitem__)
-        out = row.rule(self, call, *args, **kwargs)
-        for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
-            if slot is not None and value is not None:
-                self._values[slot] = value
-
-    def _plain(self, slot: int) -> torch.Tensor:
-        value = self._values[slot]
-        return value.tensor.detach() if isinstance(value, Value) else value
-
-    def _fresh(self, t: torch.Tensor) -> Value:
-        """A value that is its vertices' own: gate 1, constant 0."""
-        if not self.track_gates:
-            return Value(t)
-        one = torch.ones((), dtype=t.dtype)
-        return Value(t, one.expand(t.shape), torch.zeros((), dtype=t.dtype).expand(t.shape))
-
-    def at(self) -> At:
-        assert self._call is not None
-        self._step += 1
-        return (self._call.index, self._step)
-
-    def value(self, slot: int) -> Value:
-        """What was played into a slot of the tape."""
-        value: Value = self._values[slot]
-        return value
-
-    def activation(self, layer: Vertices) -> torch.Tensor:
-        """A layer's value after its own activation function."""
-        return self._stage(layer, layer.read)
-
-    def preactivation(self, layer: Vertices) -> torch.Tensor:
-        """A layer's value z, bias included, before its activation function."""
-        return self._stage(layer, layer.entry)
-
-    def _stage(self, layer: Vertices, at: At | None) -> torch.Tensor:
-        if at is not None and at in self.reads:
-            return self.reads[at]
-        made = self.numbering.joint_of.get(layer.name)
-        if made is not None:
-            return self.records[made].z
-        return self._sources.get(layer.start, torch.zeros(layer.size, dtype=self.dtype))
-
-    # -- primitives ----------------------------------------------------------------------------------
+class Replay(Run):
+    """Plays a tape on values, in the same primitives as :class:`netgraph.network.numbering.Numbering`."""
 
     def tracked(self, x: Any) -> bool:
+        """Whether a tensor carries vertices."""
         return isinstance(x, Value)
 
     def shape(self, x: Any) -> tuple[int, ...]:
+        """Shape of a tensor, tracked or not."""
         return tuple(x.shape)
 
     def frozen(self, fn: Callable[..., torch.Tensor], *xs: Any) -> torch.Tensor:
@@ -166,6 +38,7 @@ class Replay:
         return fn(*tensors)
 
     def move(self, fn: Callable[..., Any], *values: Value) -> Any:
+        """``fn`` only moves, copies or drops elements (or averages alike ones)."""
         out = fn(*[v.tensor for v in values])
         if not self.track_gates:
             return [Value(t) for t in out] if isinstance(out, (tuple, list)) else Value(out)
@@ -175,6 +48,7 @@ class Replay:
         return Value(out, gates, rests)
 
     def join(self, fn: Callable[..., Any], xs: Sequence[Any], dim: int) -> Value:
+        """Concatenation, constants among the parts."""
         parts = []
         for x in xs:
             at = self.at()
@@ -187,23 +61,8 @@ class Replay:
         out: Value = self.move(lambda *ts: fn(list(ts)), *parts)
         return out
 
-    def _constant(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
-        leaf = self._share(c, numbers)
-        if not self.track_gates:
-            return Value(leaf)
-        return Value(leaf, torch.zeros_like(c), c.detach().clone())
-
-    def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
-        """A constant that is a vertex of its own."""
-        held = c.detach().to(self.dtype)
-        vertices = numbers.expand(lift(held, numbers.dim()).shape) if numbers.numel() == 1 else numbers
-        alive = vertices >= 0
-        if bool(alive.any()):
-            mean = sum_to(lift(held, numbers.dim()), vertices.shape) / (held.numel() / vertices.numel())
-            self._sources[int(vertices[alive].min())] = mean[alive]
-        return self._fresh(self._share(held, numbers))
-
     def scale(self, x: Value, k: Any, fold: bool = False) -> Value:
+        """x·k: part of the weights, or a gate where k was taken from the values."""
         at = self.at()
         factor = k.to(self.dtype) if isinstance(k, torch.Tensor) else k
         out = x.tensor * factor
@@ -211,25 +70,19 @@ class Replay:
             return self._based(at, out)
         if not self.track_gates:
             return Value(out)
-        assert x.gate is not None and x.constant is not None
+        gate, constant = x.tie()
         if at in self.numbering.owners:  # a frozen quantity: a gate
             held = torch.as_tensor(factor).detach()
-            return Value(out, (x.gate * held).expand(out.shape), (x.constant * held).expand(out.shape))
-        k = torch.as_tensor(factor, dtype=self.dtype)
-        gate, constant = x.gate.expand(out.shape), x.constant * k
-        dead = (k == 0).expand(out.shape)
+            return Value(out, (gate * held).expand(out.shape), (constant * held).expand(out.shape))
+        known = torch.as_tensor(factor, dtype=self.dtype)
+        gate = gate.expand(out.shape)
+        dead = (known == 0).expand(out.shape)
         if bool(dead.any()):
             gate = torch.where(dead, torch.ones_like(gate), gate)
-        return Value(out, gate, constant)
-
-    def _based(self, at: At, out: torch.Tensor) -> Value:
-        """A step that completed a vertex's own value."""
-        if self.track_gates and out.requires_grad:
-            out.retain_grad()
-        self.reads[at] = out
-        return self._fresh(out)
+        return Value(out, gate, constant * known)
 
     def shift(self, x: Value, c: Any) -> Value:
+        """x + c with a constant that has a share of its own."""
         at = self.at()
         numbers = self.numbering.owners[at]
         added = torch.as_tensor(c, dtype=self.dtype, device=self.device).detach()
@@ -240,20 +93,11 @@ class Replay:
             return self._based(at, out)
         if not self.track_gates:
             return Value(out)
-        assert x.gate is not None and x.constant is not None
-        return Value(out, x.gate.expand(out.shape), x.constant + added)
-
-    def _share(self, c: torch.Tensor, numbers: torch.Tensor, bias: bool = False) -> torch.Tensor:
-        """A leaf whose flow is the share of a constant; its elements follow the vertices that it belongs to."""
-        if not (self.gradients and self.freeze) or not bool(c.any()):
-            return c
-        c = lift(c, numbers.dim()) if c.dim() < numbers.dim() else c
-        small = canonical(c)
-        leaf = small.expand(torch.broadcast_shapes(small.shape, numbers.shape)).clone().requires_grad_()
-        self.shares.append((leaf, numbers, bias))
-        return leaf
+        gate, rest = x.tie()
+        return Value(out, gate.expand(out.shape), rest + added)
 
     def gate(self, x: Value, fn: Callable[[torch.Tensor], torch.Tensor], name: str) -> Value:
+        """φ(z) = slope·z + φ(0), the secant's slope (φ(z) − φ(0))/z held fixed; φ′(0) at z = 0."""
         at = self.at()
         z = x.tensor
         if not self.freeze:
@@ -273,10 +117,11 @@ class Replay:
         self.reads[at] = out
         if not self.track_gates:
             return Value(out)
-        assert x.gate is not None and x.constant is not None
-        return Value(out, x.gate * slope, x.constant * slope + constant)
+        gate, rest = x.tie()
+        return Value(out, gate * slope, rest * slope + constant)
 
     def mix(self, terms: Sequence[tuple[Value, Any]], kind: str, label: str = "") -> Value:
+        """Sum of tensors, each times a coefficient."""
         at = self.at()
         joint = self.numbering.joints.get(at)
         coefficients = [c.to(self.dtype) if isinstance(c, torch.Tensor) else c for _, c in terms]
@@ -304,23 +149,26 @@ class Replay:
         constant = torch.zeros((), dtype=self.dtype)
         for (v, _), c, scale in zip(terms, coefficients, self.numbering.merges[at], strict=True):
             held = torch.as_tensor(c).detach()
-            assert v.gate is not None and v.constant is not None
-            constant = constant + v.constant * held
-            gate = gate + v.gate * held * (1 if scale is None else scale)
+            its_gate, its_constant = v.tie()
+            constant = constant + its_constant * held
+            gate = gate + its_gate * held * (1 if scale is None else scale)
         if self.numbering.scales.get(at) is not None:
             gate = torch.ones((), dtype=self.dtype)
         return Value(out, gate.expand(out.shape), constant.expand(out.shape))
 
     def product(self, x: Value, y: Value, label: str = "mul") -> Value:
+        """x·y = (½y)·x + (½x)·y, one factor of each held fixed."""
         kx, ky = self.frozen(lambda a: 0.5 * a, y), self.frozen(lambda a: 0.5 * a, x)
         return self.mix([(x, kx), (y, ky)], "product", label)
 
     def matmul(self, x: Value, weight: torch.Tensor, label: str = "linear") -> Value:
+        """(…, K) times a constant (K, O)."""
         at = self.at()
         w = weight.to(self.dtype)
         return self._affine(at, x, w, lambda v, k: v @ k)
 
-    def convolve(self, x: Value, weight: torch.Tensor, geometry: Any) -> Value:
+    def convolve(self, x: Value, weight: torch.Tensor, geometry: Geometry) -> Value:
+        """Convolution with a constant kernel."""
         at, g = self.at(), geometry
 
         def convolution(v: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
@@ -351,12 +199,14 @@ class Replay:
             z.retain_grad()
         record = Record([v.tensor.detach() for v in sources], z, coefficients, index=index)
         if self.track_gates:
-            record.gates = [v.gate.expand(z.shape) if coefficients else v.gate for v in sources]  # type: ignore[union-attr]
-            record.constants = [v.constant.expand(z.shape) if coefficients else v.constant for v in sources]  # type: ignore[union-attr]
+            ties = [v.tie() for v in sources]
+            record.gates = [gate.expand(z.shape) if coefficients else gate for gate, _ in ties]
+            record.constants = [rest.expand(z.shape) if coefficients else rest for _, rest in ties]
         self.records[at] = record
         return self._fresh(z)
 
     def pool(self, x: Value, op: Callable[[torch.Tensor], torch.Tensor], entries: Any, spatial: int) -> Value:
+        """A linear operation on positions."""
         at = self.at()
         if at not in self.numbering.joints:
             value: Value = self.move(op, x)
@@ -364,18 +214,22 @@ class Replay:
         return self._made(at, op(x.tensor), [x], [])
 
     def reduce(self, x: Value, dims: Sequence[int], mean: bool) -> Value:
+        """Sum or mean over axes (kept, with size 1)."""
         at = self.at()
-        how = torch.mean if mean else torch.sum
+
+        def over(axes: Sequence[int]) -> Callable[[torch.Tensor], torch.Tensor]:
+            return lambda t: t.mean(tuple(axes), keepdim=True) if mean else t.sum(tuple(axes), keepdim=True)
+
         joint = self.numbering.joints.get(at)
-        if joint is None:
-            value: Value = self.move(lambda t: how(t, dims, keepdim=True), x)
+        if not isinstance(joint, Linear):
+            value: Value = self.move(over(dims), x)
             return value
-        before = list(joint.before)  # type: ignore[attr-defined]
-        if before:
-            x = self.move(lambda t: how(t, before, keepdim=True), x)
-        return self._made(at, how(x.tensor, [d for d in dims if d not in before], keepdim=True), [x], [])
+        if joint.before:
+            x = self.move(over(joint.before), x)
+        return self._made(at, over([d for d in dims if d not in joint.before])(x.tensor), [x], [])
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:
+        """The element of each window that ``pick`` names by its place passes."""
         at = self.at()
         t = x.tensor
         chosen = pick(t.detach())
@@ -395,10 +249,12 @@ class Replay:
         return self._made(at, take(t), [x], [], index)
 
     def pad(self, x: Value, pad: list[int]) -> Value:
+        """Zeros around."""
         value: Value = self.move(lambda t: torch.ops.aten.constant_pad_nd(t, pad, 0), x)
         return value
 
     def overwrite(self, fn: Callable[..., torch.Tensor], base: Any, values: Any) -> Value:
+        """Elements of ``base`` replaced by ``values``."""
         at = self.at()
         parts = []
         for i, part in enumerate((base, values)):

@@ -38,7 +38,7 @@ def lift(t: torch.Tensor, rank: int) -> torch.Tensor:
 
 
 def group_rows(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which rows of (R, K) are equal: the group of each, in order of first appearance, and a row that stands for each."""
+    """Which rows of (R, K) are equal: each row's group, in order of first appearance, and one row of each group."""
     if rows.shape[0] == 1:
         return torch.zeros(1, dtype=torch.long), torch.zeros(1, dtype=torch.long)
     if rows.shape[1] == 1:

@@ -37,6 +37,7 @@ class Call:
     outputs : slots of the tensors it gives back; None where it gives something else.
     module : dotted name of the torch module that ran it.
     where : "file:line" of the user's code that ran it.
+    random : it drew random numbers; what it drew is held as a constant.
     """
 
     index: int
@@ -88,6 +89,7 @@ class Tape:
     dtype : floating dtype that the model was run in.
     branches : places where the model's Python code looked at values, so that the tape holds for this input alone.
     modules : dotted name -> class name of every torch module.
+    owners : dotted name of a module -> addresses of the storages of its own parameters and buffers.
     """
 
     dtype: torch.dtype
@@ -103,11 +105,18 @@ class Tape:
     owners: dict[str, set[int]] = field(default_factory=dict)
 
     def new_slot(self, tensor: torch.Tensor) -> int:
+        """A slot for a tensor of this shape and dtype."""
         self.shapes.append(tuple(tensor.shape))
         self.dtypes.append(tensor.dtype)
         return len(self.shapes) - 1
 
+    def forget(self) -> None:
+        """Drop what was derived from the calls: the tape has grown."""
+        for name in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
+            self.__dict__.pop(name, None)
+
     def floating(self, slot: int) -> bool:
+        """Whether a slot holds floating numbers."""
         return self.dtypes[slot].is_floating_point
 
     @property

@@ -4,8 +4,8 @@ Five independent comparisons, in float64, each relative to the largest value of 
 
 forward       the frozen replay against the model itself.
 weight        the emitted blocks against the operations: a forward pass through weights, gates, biases and constants at
-              the input; and random values at every vertex, pushed through both, so that no edge hides behind a silent unit.
-              At channel granularity the weights against the reduction of the model's own kernels.
+              the input; and random values at every vertex, pushed through both, so that no edge hides behind a silent
+              unit. At channel granularity the weights against the reduction of the model's own kernels.
 completeness  input shares + constant shares against the target.
 conservation  what flows into and out of every vertex, and every edge's flow, against autograd.
 path          the product of gated weights, summed over all paths, against autograd's ∂target/∂input.
@@ -29,13 +29,35 @@ if TYPE_CHECKING:
     from netgraph.network.network import Network
 
 TOLERANCE = 1e-10
+"""Largest relative error of a graph that is the network, in float64."""
+CHECKS = ("forward", "weight", "completeness", "conservation", "path")
+"""The comparisons, in the order in which they are printed."""
 
 
 @dataclass(frozen=True)
 class Verification:
-    """Relative errors, the worst over the inputs and over both granularities; ``operations`` by kind.
+    """Whether a graph is the network: relative errors, the worst over the inputs and over both granularities.
 
-    ``str`` prints a small table; ``bool`` is true where every error is at most ``tolerance``.
+    ``print`` shows a small table; ``bool`` is true where every error is at most ``tolerance``.
+
+    Attributes
+    ----------
+    forward_error : the frozen replay against the model itself.
+    weight_error : the emitted weights against what the operations do.
+    completeness_error : Σ input·∂ + Σ constant·∂ against the target (FullGrad's completeness: Srinivas & Fleuret 2019).
+    conservation_error : what flows into and out of every vertex, and over every edge, against autograd.
+    path_error : products of gated weights, summed over all paths, against autograd's ∂target/∂input.
+    operations : number of operations of each kind ("affine", "gate" …) that depend on the input.
+    unsupported : operations without a rule; empty, because :func:`netgraph.trace` refuses them.
+    inputs : how many inputs were compared.
+    tolerance : largest error that passes.
+
+    Examples
+    --------
+    >>> import torch, netgraph as ng
+    >>> check = ng.trace(torch.nn.Linear(3, 2), (3,)).verify()
+    >>> bool(check), check.inputs, check.operations
+    (True, 1, {'affine': 1, 'movement': 1})
     """
 
     forward_error: float
@@ -51,10 +73,7 @@ class Verification:
     @property
     def errors(self) -> dict[str, float]:
         """Name -> relative error."""
-        return {
-            name: getattr(self, f"{name}_error")
-            for name in ("forward", "weight", "completeness", "conservation", "path")
-        }
+        return {name: getattr(self, f"{name}_error") for name in CHECKS}
 
     @property
     def exact(self) -> bool:
@@ -82,7 +101,7 @@ class Verification:
 
 def verify(net: Network, given: list[torch.Tensor]) -> Verification:
     """Compare the network's graphs with the network at each input."""
-    worst = dict.fromkeys(("forward", "weight", "completeness", "conservation", "path"), 0.0)
+    worst = dict.fromkeys(CHECKS, 0.0)
     worst["forward"] = forward_error(net, given)
     for i in range(len(given[0])):
         one = [x[i : i + 1].double() for x in given]
@@ -91,10 +110,13 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
             for name, error in check(truth.graph(), truth).items():
                 worst[name] = max(worst[name], error)
     return Verification(
-        *(worst[name] for name in ("forward", "weight", "completeness", "conservation", "path")),
-        net.operations(),
-        (),
-        len(given[0]),
+        forward_error=worst["forward"],
+        weight_error=worst["weight"],
+        completeness_error=worst["completeness"],
+        conservation_error=worst["conservation"],
+        path_error=worst["path"],
+        operations=net.operations(),
+        inputs=len(given[0]),
     )
 
 
@@ -118,7 +140,8 @@ def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
             args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
             out = call.op(*args, **kwargs)
             values.update({s: t for s, t in zip(call.outputs, [out], strict=False) if s is not None})
-    return torch.atleast_1d(values[tape.output_slot])
+    output: torch.Tensor = torch.atleast_1d(values[tape.output_slot])
+    return output
 
 
 def _model_output(net: Network, given: list[torch.Tensor]) -> tuple[torch.Tensor, torch.dtype]:

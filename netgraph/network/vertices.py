@@ -31,7 +31,17 @@ At = tuple[int, int]
 
 @dataclass(eq=False)
 class Vertices:
-    """The vertices that one operation made: a layer of the graph to be."""
+    """The vertices that one operation made: a layer of the graph to be.
+
+    Attributes
+    ----------
+    name, module, kind, shape, start, size, activation, grid : as in :class:`netgraph.graph.graph.Layer`.
+    numbers : int64, broadcasts to the tensor that was made: the vertex of each element.
+    bias : (size,) float64, or None.
+    entry : the step after which its value z (bias included) stands; None: the joint's own.
+    read : the step after which its activation stands; None: z.
+    feature_map : positions follow the channels.
+    """
 
     name: str
     module: str
@@ -43,8 +53,8 @@ class Vertices:
     numbers: torch.Tensor
     bias: torch.Tensor | None = None
     activation: str | None = None
-    entry: At | None = None  # the step after which its value z (bias included) stands; None: the joint's own
-    read: At | None = None  # the step after which its activation stands; None: z
+    entry: At | None = None
+    read: At | None = None
     feature_map: bool = False
 
 
@@ -59,6 +69,7 @@ class Form:
     scale : float64, broadcasts to ``shape``; None for 1.
     gated : a gate lies between the vertices and this value.
     fresh : the layer that this value is nothing but, as long as only shifts and gates came since.
+    single : only one call reads it, so that a bias or a BatchNorm may become part of the layer itself.
     """
 
     shape: tuple[int, ...]
@@ -70,16 +81,18 @@ class Form:
 
     @property
     def full(self) -> torch.Tensor:
+        """The number of every element."""
         return self.numbers.expand(self.shape)
 
 
 class Layers:
     """Plays a tape and keeps the layers that it makes; the primitives that rules are written in stand in a subclass.
 
-    After :meth:`run`: ``layers`` in order; ``joints``, the operations that made vertices, by step; ``owners``, the numbers
-    that constants and gates of a step belong to; ``bases``, steps that only complete a vertex's own value (its bias, a
-    BatchNorm folded into its weights); ``lifts``, the vertices of constants that were joined to tracked tensors;
-    ``scales`` and ``merges``, the scale of a sum of forms of the same vertices, and of each term.
+    After :meth:`run`: ``layers`` in order; ``joints``, the operations that made vertices, by step; ``owners``, the
+    numbers that constants and gates of a step belong to; ``bases``, steps that only complete a vertex's own value (its
+    bias, a BatchNorm folded into its weights); ``lifts``, the vertices of constants joined to tracked tensors;
+    ``scales`` and ``merges``, the scale of a sum of forms of the same vertices, and of each term; ``forms``, how every
+    tracked slot stands to its vertices; ``inexact``, kinds of operation whose edges need an input to be exact.
     """
 
     def __init__(self, tape: Tape, granularity: str, constants: dict[int, torch.Tensor], numbers: list[torch.Tensor]):
@@ -122,11 +135,11 @@ class Layers:
         """Number of vertices."""
         return self._next()
 
-    def run(self) -> Numbering:
+    def run(self) -> None:
+        """Play every call that the output depends on."""
         for call in self.tape.calls:
             if call.index in self.tape.needed:
                 self._play(call)
-        return self
 
     def _play(self, call: Call) -> None:
         row = lookup(call) if any(s in self.forms for s in call.reads) else None
@@ -150,6 +163,7 @@ class Layers:
         return self.constants[slot]
 
     def at(self) -> At:
+        """The next step of the call that is being played: every primitive takes one."""
         assert self._call is not None
         self._step += 1
         return (self._call.index, self._step)
