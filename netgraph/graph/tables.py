@@ -92,7 +92,7 @@ def coordinates(layer: Layer) -> tuple[Array, ...]:
 def _per_layer(graph: Graph, values: list[Any]) -> pl.Series:
     sizes = [layer.size for layer in graph.layers]
     dtype = pl.String if values and isinstance(values[0], str) else pl.Int64
-    return pl.Series(values, dtype=dtype).gather(np.repeat(np.arange(len(sizes)), sizes))
+    return pl.Series(values, dtype=dtype)[np.repeat(np.arange(len(sizes)), sizes)]
 
 
 def _position(graph: Graph, name: str, given: pl.Series | None) -> pl.Series:
