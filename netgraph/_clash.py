@@ -16,7 +16,7 @@ def refuse_namesake() -> None:
     """
     for found in distributions(name=OTHER):
         raise ImportError(
-            f"the plotting library {OTHER} {found.version} is installed beside netgraph-nn (neural networks as graphs); "
+            f"the plotting library {OTHER} {found.version} stands beside netgraph-nn (neural networks as graphs): "
             f"both are imported as `netgraph`, so only one can be in an environment. Uninstall both (`pip uninstall "
             f"{OTHER} netgraph-nn`), then install netgraph-nn again, or keep each in an environment of its own."
         )

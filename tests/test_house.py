@@ -159,7 +159,7 @@ def test_house_importing_beside_the_plotting_library_fails(tmp_path: Path) -> No
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "try:\n    import netgraph\nexcept ImportError as error:\n    print(error)"
     )
-    assert said.startswith("the plotting library netgraph 4.13.2 is installed beside netgraph-nn")
+    assert said.startswith("the plotting library netgraph 4.13.2 stands beside netgraph-nn")
 
 
 def test_house_own_distribution_is_no_namesake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
