@@ -11,6 +11,7 @@ import torch
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.assemble import Flows, build, vertex_means
 from netgraph.network.blocks import Convolution, Matmul
+from netgraph.network.description import metadata
 from netgraph.network.elementwise import Linear
 from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
@@ -29,12 +30,12 @@ class Truth:
         self.target = target if target is not None or logits.size == 1 else "prediction"
         self.granularity = granularity
         self.net, self.inputs = net, one
-        self.numbering = net._numbering(granularity, one, torch.float64)
+        self.numbering = net.programs.numbering(granularity, one, torch.float64)
         self.flows, self.played = net._flows(granularity, one, self.target, torch.float64, gates=granularity == "unit")
 
     def graph(self, reduce: str = "l1") -> Graph:
         """The graph as it is emitted."""
-        meta = self.net._meta(self.granularity, reduce, self.numbering, self.target)
+        meta = metadata(self.net, self.granularity, reduce, self.numbering, self.target)
         return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, self.played)
 
     def per_vertex(self, what: str) -> Array:
@@ -273,7 +274,7 @@ def _reference(joint: Matmul | Convolution, probe: Probe, r: Array, how: str, n:
 
 def _merged(truth: Truth) -> float:
     """Whether every unit belongs to one channel wherever it is read: 0, or infinite."""
-    unit = truth.net._numbering("unit", truth.inputs, torch.float64)
+    unit = truth.net.programs.numbering("unit", truth.inputs, torch.float64)
     channel_of = np.full(unit.n, -1)
     for slot, form in unit.forms.items():
         u, c = form.full.reshape(-1).numpy(), truth.numbering.forms[slot].full.reshape(-1).numpy()

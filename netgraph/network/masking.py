@@ -10,6 +10,7 @@ import scipy.sparse as sp
 import torch
 
 from netgraph.errors import AnalysisError
+from netgraph.network.inputs import split
 from netgraph.network.numbering import Numbering
 from netgraph.network.replay import Replay
 from netgraph.network.vertices import At
@@ -50,9 +51,9 @@ def baseline(
     """Step -> what its sources carry where an edge is cut: their mean over the inputs, or 0."""
     totals: dict[At, list[torch.Tensor]] = {}
     n = len(given[0])
-    for i in range(0, n, 256):
-        batch = [x[i : i + 256] for x in given]
-        played = Replay(net._tape(batch), numbering, net.dtype, freeze=False, gradients=False, device=batch[0].device)
+    for batch in split(given):
+        tape = net.programs.tape(batch)
+        played = Replay(tape, numbering, net.dtype, freeze=False, gradients=False, device=batch[0].device)
         played.run(batch)
         for at in kernels:
             sums = [

@@ -1,14 +1,97 @@
-"""A tape and what was found on it: the vertex numbers at each granularity."""
+"""The tapes of a model, recorded when they are needed, and the vertex numbers at each granularity."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
 import torch
 
+from netgraph.errors import RecordError, unknown
+from netgraph.network.inputs import BATCH, split
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup
 from netgraph.network.play import constants
+from netgraph.network.record import record
 from netgraph.network.shapes import count
 from netgraph.network.tape import Tape
+
+GRANULARITIES = ("channel", "unit", "layer")
+"""What a vertex may be. Layers are made of the graph of channels; the other two are numbered here."""
+KEPT = 8
+"""Tapes of other input shapes that are kept."""
+
+
+class Programs:
+    """The tapes of one model: one per input shape, recorded anew where the program depends on values."""
+
+    def __init__(self, model: Callable[..., Any], example: Sequence[torch.Tensor]) -> None:
+        self.model = model
+        self.example = list(example)
+        self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
+        self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
+
+    def tape(self, given: Sequence[torch.Tensor]) -> Tape:
+        """The tape for inputs of these shapes."""
+        key = tuple(tuple(x.shape) for x in given)
+        known = self._tapes.get(key)
+        if known is None or known.branches:
+            known = record(self.model, tuple(given))
+            if len(self._tapes) > KEPT:
+                self._tapes.clear()
+            self._tapes[key] = known
+        return known
+
+    def program(self, given: Sequence[torch.Tensor] | None = None) -> Program:
+        """The program of the first of the given inputs (default: the example)."""
+        one = [x[:1] for x in (self.example if given is None else given)]
+        key = tuple(tuple(x.shape) for x in one)
+        known = self._programs.get(key)
+        if known is None or known.tape.branches:
+            tape = record(self.model, tuple(one))
+            if tape.logits_slot < 0 or tape.logits_slot not in tape.dependent:
+                raise RecordError(
+                    "the output does not depend on the input (or not through tensors: a detour through numpy or "
+                    ".item() cannot be followed)"
+                )
+            known = self._programs[key] = Program(tape)
+        return known
+
+    def numbering(
+        self, granularity: str, given: Sequence[torch.Tensor] | None = None, dtype: torch.dtype | None = None
+    ) -> Numbering:
+        """The vertices at "channel" or "unit" granularity, constants in ``dtype`` (default: the model's)."""
+        if granularity not in GRANULARITIES[:2]:
+            raise unknown("granularity", granularity, GRANULARITIES[:2])
+        program = self.program(given)
+        return program.numbering(granularity, dtype or self.program().tape.dtype)
+
+    def batches(self, given: list[torch.Tensor], target: Any = None) -> list[tuple[list[torch.Tensor], Any]]:
+        """(batch, its targets) that can be played at once: one by one where the program differs between inputs."""
+        n = len(given[0])
+        step = BATCH if self._together(given) else 1
+        if isinstance(target, (torch.Tensor, np.ndarray, list)) and len(target) == n:
+            targets = [target[i : i + step] for i in range(0, n, step)]
+        else:
+            targets = [target] * len(range(0, n, step))
+        return list(zip(split(given, step), targets, strict=True))
+
+    def _together(self, given: list[torch.Tensor]) -> bool:
+        """Whether a batch runs the same program as a single input, its batch axis kept apart."""
+        if len(given[0]) == 1:
+            return True
+        one = self.program(given).tape
+        batch = [x[:BATCH] for x in given]
+        tape = self.tape(batch)
+        if one.branches or tape.signature != one.signature:
+            return False
+        n = len(batch[0])
+        for slot in self.numbering("channel", given).forms:
+            few, many = one.shapes[slot], tape.shapes[slot]
+            if len(few) != len(many) or any(a != b and not (a == 1 and b == n) for a, b in zip(few, many, strict=True)):
+                return False
+        return True
 
 
 class Program:

@@ -57,7 +57,7 @@ class Verification:
     >>> import torch, netgraph as ng
     >>> check = ng.trace(torch.nn.Linear(3, 2), (3,)).verify()
     >>> bool(check), check.inputs, check.operations
-    (True, 1, {'affine': 1, 'movement': 1})
+    (True, 1, {'affine': 1})
     """
 
     forward_error: float
@@ -126,8 +126,8 @@ def forward_error(net: Network, given: list[torch.Tensor]) -> float:
     got = []
     for i in range(len(given[0])):
         one = [x[i : i + 1] for x in given]
-        tape = net._tape(one)
-        played = Replay(tape, net._numbering("channel", one, dtype), dtype, gradients=False)
+        tape = net.programs.tape(one)
+        played = Replay(tape, net.programs.numbering("channel", one, dtype), dtype, gradients=False)
         got.append(_finish(tape, played.run([x.to(dtype) for x in one])))
     return relative(torch.cat(got).reshape(-1).numpy(), expected.reshape(-1).numpy())
 

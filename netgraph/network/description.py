@@ -1,0 +1,62 @@
+"""What is told about a network beside its graph: its fingerprint, its operations, and a graph's meta entries."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from netgraph import __version__
+from netgraph.graph.graph import SCHEMA
+from netgraph.network.numbering import Numbering
+from netgraph.network.operations import lookup
+from netgraph.network.tape import Tape
+
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
+
+
+def fingerprint(tape: Tape) -> str:
+    """sha256 of the operations and the parameters, its first 16 hexadecimal digits."""
+    digest = hashlib.sha256("\n".join(tape.signature).encode())
+    for slot in sorted(tape.constants):
+        tensor = tape.constants[slot].detach().cpu().contiguous()
+        digest.update(f"{slot} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes() if tensor.numel() else b"")
+    return digest.hexdigest()[:16]
+
+
+def kinds(numbering: Numbering) -> dict[str, int]:
+    """Kind -> number of operations that touch values that depend on the input."""
+    tape = numbering.tape
+    calls = (c for c in tape.calls if c.index in tape.needed and any(s in numbering.forms for s in c.reads))
+    return dict(sorted(Counter(lookup(call).kind for call in calls).items()))
+
+
+def metadata(net: Network, granularity: str, reduce: str, numbering: Numbering, target: Any) -> dict[str, Any]:
+    """A graph's ``meta``: versions, the model, and how the graph was asked for; ``target`` None for weights alone."""
+    meta: dict[str, Any] = {
+        "schema": SCHEMA,
+        "netgraph": __version__,
+        "torch": torch.__version__,
+        "model": type(net.model).__name__,
+        "model_hash": net.hash,
+        "input_shape": list(net.input_shape),
+        "granularity": granularity,
+        "reduce": reduce,
+        "gauge": "none",
+        "bias": "column",
+        "exact": not numbering.inexact,
+    }
+    if target is not None:
+        meta.update(target=_readable(target), aggregate="mean", exact=True)
+    return meta
+
+
+def _readable(target: Any) -> Any:
+    """A target as it can be written to a manifest."""
+    if isinstance(target, tuple):
+        return list(target)
+    return target if isinstance(target, (int, str)) else type(target).__name__
