@@ -54,7 +54,7 @@ def load_network(
 
     Returns
     -------
-    Network : in evaluation mode, its parameters those of the file, in the file's dtype.
+    Network : in evaluation mode, its parameters those of the file.
 
     Raises
     ------

@@ -348,7 +348,7 @@ class Network:
 
         Parameters
         ----------
-        inputs : (N, …) tensor, or a tuple of them; by default the example. Each costs about ten forward passes.
+        inputs : (N, …) tensor, or a tuple of them; by default the example.
 
         Returns
         -------

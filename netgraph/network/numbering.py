@@ -119,13 +119,13 @@ class Numbering(Layers):
             self.bases[at] = x.fresh
             x.fresh.entry = x.fresh.read = at
             per_vertex = self.per_vertex(x.fresh, x.numbers, factor.expand(shape))
-            self._joint_of(x.fresh).fold(per_vertex)
+            self.joints[self.joint_of[x.fresh.name]].fold(per_vertex)
             if x.fresh.bias is not None:
                 x.fresh.bias = x.fresh.bias * per_vertex
             return x
         zero = factor == 0
         if bool(zero.any()):
-            x = self._constant("constant", x, zero.expand(shape).clone())
+            x = self._constant(x, zero.expand(shape).clone())
             factor = torch.where(zero, torch.ones_like(factor), factor)
         scale = lift(factor, len(shape))
         scale = scale if x.scale is None else scale * x.scale
@@ -138,7 +138,7 @@ class Numbering(Layers):
         x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
         known = not (isinstance(c, torch.Tensor) and c.is_meta)
         if bool((x.numbers < 0).any()) and not (known and not bool(torch.as_tensor(c).any())):
-            x = self._constant("constant", x, x.full < 0)
+            x = self._constant(x, x.full < 0)
         self.owners[at] = x.numbers
         layer = x.fresh
         if layer is not None and x.single and not x.gated and known and x.scale is None and layer.kind != "input":
@@ -156,7 +156,7 @@ class Numbering(Layers):
         at = self.at()
         at_zero = float(fn(torch.zeros((), dtype=torch.float64)))
         if at_zero != 0 and bool((x.numbers < 0).any()):
-            x = self._constant("constant", x, x.full < 0)
+            x = self._constant(x, x.full < 0)
         self.owners[at] = x.numbers
         layer = x.fresh if x.single else None
         if layer is not None:
@@ -246,7 +246,6 @@ class Numbering(Layers):
         else:
             new = torch.arange(shape[1]).reshape(1, -1, *[1] * len(spatial))
         layer = self._new("conv", shape, new, weight, "conv")
-        layer.feature_map = True
         if by_channel:
             scale = None
             if x.scale is not None:
@@ -331,8 +330,6 @@ class Numbering(Layers):
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
                 raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
             return Form(tuple(shape), x.numbers, scale, x.gated)
-        if x.scale is not None and bool((x.scale <= 0).any()):
-            self.inexact.add("select")
         self.inexact.add("select")
         rows, cols = windows()
         lead = count(x.shape[:-spatial])
@@ -342,7 +339,6 @@ class Numbering(Layers):
         new = torch.arange(count(shape)).reshape(tuple(shape))
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         layer = self._new("select", shape, new, label="pool")
-        layer.feature_map = True
         self.joints[at] = Select(
             at,
             layer,

@@ -94,7 +94,7 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
     """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
     modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
     training = [m.training for m in modules]
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002  (the state that the model may draw from)
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved and given back)
     fast = torch.backends.mha.get_fastpath_enabled()
     moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
     if moody:
@@ -115,7 +115,7 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
         for m, flag in zip(modules, training, strict=True):
             m.training = flag
         random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002
+        np.random.set_state(legacy)  # noqa: NPY002 (as above)
 
 
 @dataclass

@@ -40,7 +40,6 @@ class Vertices:
     bias : (size,) float64, or None.
     entry : the step after which its value z (bias included) stands; None: the joint's own.
     read : the step after which its activation stands; None: z.
-    feature_map : positions follow the channels.
     """
 
     name: str
@@ -55,7 +54,6 @@ class Vertices:
     activation: str | None = None
     entry: At | None = None
     read: At | None = None
-    feature_map: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +120,6 @@ class Layers:
         layer = self._layer(
             name, "", "input", shape, size, self._grid(given, size, shape, given.numel() == count(shape[1:])), numbers
         )
-        layer.feature_map = len(shape) > 2
         return Form(shape, numbers, fresh=layer, single=self.tape.uses[slot] == 1)
 
     @property
@@ -206,21 +203,18 @@ class Layers:
         module, name = layer_name(self.tape, self._call, label or kind, weight)
         return self._layer(name, module, kind, shape, size, grid or (1,), numbers)
 
-    def _constant(self, kind: str, form: Form, mask: torch.Tensor) -> Form:
+    def _constant(self, form: Form, mask: torch.Tensor) -> Form:
         """Give the elements under ``mask`` vertices of their own: their value is a constant, no edge enters."""
         full = form.full.clone()
-        count = int(mask.sum())
-        numbers = torch.arange(count)
-        layer = self._new(kind, (1, count), numbers)
+        n = int(mask.sum())
+        numbers = torch.arange(n)
+        layer = self._new("constant", (1, n), numbers)
         full[mask] = numbers
-        layer.bias = torch.zeros(count, dtype=torch.float64)
+        layer.bias = torch.zeros(n, dtype=torch.float64)
         scale = form.scale
         if scale is not None:
             scale = torch.where(mask, torch.ones((), dtype=scale.dtype), scale.expand(form.shape))
         return replace(form, numbers=canonical(full), scale=scale, fresh=None)
-
-    def _joint_of(self, layer: Vertices) -> Joint:
-        return self.joints[self.joint_of[layer.name]]
 
     def per_vertex(self, layer: Vertices, numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
         """Mean of ``values`` over the elements of each vertex of ``layer``."""
@@ -237,7 +231,7 @@ class Layers:
         form = Form(tuple(x.shape), torch.full([1] * x.dim(), -1), None)
         alive = torch.ones(x.shape, dtype=torch.bool) if x.is_meta else (x != 0)
         if bool(alive.any()):
-            form = self._constant("constant", form, alive)
+            form = self._constant(form, alive)
             if not x.is_meta:
                 self.layers[-1].bias = x[alive].to(torch.float64)
         self.lifts[(at, place)] = form.numbers
