@@ -35,7 +35,7 @@ class Truth:
 
     def graph(self, reduce: str = "l1") -> Graph:
         """The graph as it is emitted."""
-        meta = metadata(self.net, self.granularity, reduce, self.numbering, self.target)
+        meta = metadata(self.net, self.granularity, reduce, self.numbering, (self.target,))
         return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, self.played)
 
     def per_vertex(self, what: str) -> Array:

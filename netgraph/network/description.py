@@ -6,6 +6,7 @@ import hashlib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from netgraph import __version__
@@ -35,8 +36,10 @@ def kinds(numbering: Numbering) -> dict[str, int]:
     return dict(sorted(Counter(lookup(call).kind for call in calls).items()))
 
 
-def metadata(net: Network, granularity: str, reduce: str, numbering: Numbering, target: Any) -> dict[str, Any]:
-    """A graph's ``meta``: versions, the model, and how the graph was asked for; ``target`` None for weights alone."""
+def metadata(
+    net: Network, granularity: str, reduce: str, numbering: Numbering, target: tuple[Any, ...] = ()
+) -> dict[str, Any]:
+    """A graph's ``meta``: versions, the model, and how the graph was asked for; ``target`` empty for weights alone."""
     meta: dict[str, Any] = {
         "schema": SCHEMA,
         "netgraph": __version__,
@@ -50,8 +53,8 @@ def metadata(net: Network, granularity: str, reduce: str, numbering: Numbering, 
         "bias": "column",
         "exact": not numbering.inexact,
     }
-    if target is not None:
-        meta.update(target=_readable(target), aggregate="mean", exact=True)
+    if target:
+        meta.update(target=_readable(target[0]), aggregate="mean", exact=True)
     return meta
 
 
@@ -59,4 +62,6 @@ def _readable(target: Any) -> Any:
     """A target as it can be written to a manifest."""
     if isinstance(target, tuple):
         return list(target)
-    return target if isinstance(target, (int, str)) else type(target).__name__
+    if isinstance(target, (torch.Tensor, list, np.ndarray)):
+        return "a class per input"
+    return target if target is None or isinstance(target, (int, str)) else getattr(target, "__name__", "a function")

@@ -10,7 +10,6 @@ import scipy.sparse as sp
 import torch
 
 from netgraph.errors import AnalysisError
-from netgraph.network.inputs import split
 from netgraph.network.numbering import Numbering
 from netgraph.network.replay import Replay
 from netgraph.network.vertices import At
@@ -51,8 +50,8 @@ def baseline(
     """Step -> what its sources carry where an edge is cut: their mean over the inputs, or 0."""
     totals: dict[At, list[torch.Tensor]] = {}
     n = len(given[0])
-    for batch in split(given):
-        tape = net.programs.tape(batch)
+    for batch, _ in net.programs.batches(given):
+        tape = net.programs.tape(batch, numbering)
         played = Replay(tape, numbering, net.dtype, freeze=False, gradients=False, device=batch[0].device)
         played.run(batch)
         for at in kernels:

@@ -24,7 +24,7 @@ def layer_name(tape: Tape, call: Call, kind: str, weight: Any = None) -> tuple[s
             module = owners[0]
         if owners and module == "":
             found = [n for s, n in tape.names.items() if tape.constants[s].untyped_storage().data_ptr() == storage]
-            return "", _safe(found[0].removesuffix(".weight"), kind) if found else f"{kind}_"
+            return "", _safe(found[0], kind) if found and found[0] != "weight" else f"{kind}_"
         if owners:
             return module, _safe(module, kind)
     leaf = bool(tape.owners.get(module)) or (module and not any(m.startswith(module + ".") for m in tape.modules))

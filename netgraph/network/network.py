@@ -14,7 +14,7 @@ from netgraph.graph.graph import Graph
 from netgraph.network import masking
 from netgraph.network.assemble import Flows, bias_vertices, build, layers, vertex_means
 from netgraph.network.description import fingerprint, kinds, metadata
-from netgraph.network.inputs import as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows, split
+from netgraph.network.inputs import as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows
 from netgraph.network.play import play
 from netgraph.network.program import GRANULARITIES, Programs
 from netgraph.network.reads import REDUCTIONS
@@ -140,7 +140,7 @@ class Network:
             tape = self.programs.tape(batch)
             return play(tape, batch, keep=[tape.logits_slot])[1][tape.logits_slot]
 
-        return rows([logits(batch) for batch in split(given)])
+        return rows([logits(batch) for batch, _ in self.programs.batches(given)])
 
     # -- graphs --------------------------------------------------------------------------------------
 
@@ -220,10 +220,10 @@ class Network:
         numbering = self.programs.numbering(granularity, given, dtype)
         kind = numpy_dtype(dtype)
         if given is None:
-            return build(numbering, reduce, kind, metadata(self, granularity, reduce, numbering, None)), None
+            return build(numbering, reduce, kind, metadata(self, granularity, reduce, numbering)), None
         single = len(given[0]) == 1
         flows, played = self._flows(granularity, given, target, dtype, gates=single and granularity == "unit")
-        meta = metadata(self, granularity, reduce, numbering, target)
+        meta = metadata(self, granularity, reduce, numbering, (target,))
         return build(numbering, reduce, kind, meta, flows, played if single else None), flows.biases / flows.count
 
     def _flows(
@@ -234,7 +234,9 @@ class Network:
         flows = Flows(numbering)
         played: Replay | None = None
         for batch, chosen in self.programs.batches(given, target):
-            played = Replay(self.programs.tape(batch), numbering, dtype, track_gates=gates, device=batch[0].device)
+            played = Replay(
+                self.programs.tape(batch, numbering), numbering, dtype, track_gates=gates, device=batch[0].device
+            )
             with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
                 logits = played.run(batch)
                 flows.add(played, logits, objective(chosen)(played, logits))
@@ -329,9 +331,9 @@ class Network:
             self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels
         )
         logits = []
-        for batch in split(given):
+        for batch, _ in self.programs.batches(given):
             played = Replay(
-                self.programs.tape(batch),
+                self.programs.tape(batch, numbering),
                 numbering,
                 self.dtype,
                 freeze=False,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netgraph.errors import RecordError, unknown
+from netgraph.errors import InputError, RecordError, unknown
 from netgraph.network.inputs import BATCH, split
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup
@@ -32,15 +32,20 @@ class Programs:
         self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
         self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
 
-    def tape(self, given: Sequence[torch.Tensor]) -> Tape:
-        """The tape for inputs of these shapes."""
+    def tape(self, given: Sequence[torch.Tensor], numbering: Numbering | None = None) -> Tape:
+        """The tape for inputs of these shapes; with ``numbering``, refused where it is another branch's."""
         key = tuple(tuple(x.shape) for x in given)
         known = self._tapes.get(key)
         if known is None or known.branches:
             known = record(self.model, tuple(given))
-            if len(self._tapes) > KEPT:
+            if len(self._tapes) >= KEPT:
                 self._tapes.clear()
             self._tapes[key] = known
+        if numbering is not None and known.branches and known.signature != numbering.tape.signature:
+            raise InputError(
+                f"these inputs take different branches of the model ({', '.join(sorted(set(known.branches)))}), which "
+                "are different graphs: pass the inputs one at a time"
+            )
         return known
 
     def program(self, given: Sequence[torch.Tensor] | None = None) -> Program:

@@ -1,4 +1,4 @@
-"""Small networks written in many ways, seeded, in evaluation mode, with BatchNorm statistics that are not the initial ones."""
+"""Small networks written in many ways: seeded, in evaluation mode, BatchNorm statistics not the initial ones."""
 
 from __future__ import annotations
 

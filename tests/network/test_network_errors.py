@@ -56,7 +56,9 @@ def test_network_an_unknown_operation_names_itself_its_module_and_line() -> None
             return torch.linalg.inv(x)
 
     model = nn.Sequential(nn.Linear(3, 3), Odd())
-    with pytest.raises(UnsupportedOperation, match=r"aten::linalg_inv_ex in module '1' \(test_network_errors.py:\d+\)") as caught:
+    with pytest.raises(
+        UnsupportedOperation, match=r"aten::linalg_inv_ex in module '1' \(test_network_errors.py:\d+\)"
+    ) as caught:
         ng.trace(model, torch.randn(1, 3, 3))
     assert "has no rule" in str(caught.value)
 

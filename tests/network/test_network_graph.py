@@ -58,9 +58,7 @@ def test_network_padded_convolution_by_unit() -> None:
     assert ids[0] == "input:0,0,0" and ids[16 + 7].endswith(":0,1,3")
 
 
-@pytest.mark.parametrize(
-    ("reduce", "weight"), [("l1", 10), ("l2", 30**0.5), ("max", 4), ("sum", -2), ("mean", -0.5)]
-)
+@pytest.mark.parametrize(("reduce", "weight"), [("l1", 10), ("l2", 30**0.5), ("max", 4), ("sum", -2), ("mean", -0.5)])
 def test_network_reductions(reduce: str, weight: float) -> None:
     conv = nn.Conv2d(1, 1, 2, bias=False)
     conv.weight.data = torch.tensor([[KERNEL]])
@@ -215,7 +213,9 @@ def sum_of(graph: ng.Graph, column: str) -> np.ndarray:
     out = np.zeros((graph.n, graph.n))
     for b in graph.blocks:
         v = b.values[column]
-        out[graph.layer(b.target).vertices, graph.layer(b.source).vertices] += v.toarray() if hasattr(v, "toarray") else v
+        out[graph.layer(b.target).vertices, graph.layer(b.source).vertices] += (
+            v.toarray() if hasattr(v, "toarray") else v
+        )
     return out
 
 
@@ -270,11 +270,18 @@ def test_network_targets() -> None:
     assert hidden.meta["target_value"] == pytest.approx(model[1](model[0](x))[0, 4].item())
 
 
-@pytest.mark.parametrize(
-    ("target", "words"),
-    [(None, "4 outputs"), (7, "no class of this network"), ("label", "expected a class number"), ("fc:1", "unknown layer"),
-     ("linear_0:99", "no vertex"), (torch.tensor([1, 2, 3]), "one per input"), ([0, 9], "no class")],
-)  # fmt: skip
+BAD_TARGETS = [
+    (None, "4 outputs"),
+    (7, "no class of this network"),
+    ("label", "expected a class number"),
+    ("fc:1", "unknown layer"),
+    ("linear_0:99", "no vertex"),
+    (torch.tensor([1, 2, 3]), "one per input"),
+    ([0, 9], "no class"),
+]
+
+
+@pytest.mark.parametrize(("target", "words"), BAD_TARGETS)
 def test_network_a_bad_target_is_explained(target: object, words: str) -> None:
     model, x = make("mlp-relu")
     with pytest.raises((InputError, UnknownName), match=words):

@@ -80,7 +80,9 @@ def test_network_load_real_checkpoints(folder: Path, wrap: str, legacy: bool) ->
 
 def test_network_load_safetensors_and_input_shape_of_the_class(folder: Path) -> None:
     save_file(weights(folder), folder / "w.bin")
-    (folder / "net.py").write_text(NET.replace("class Net(nn.Module):", "class Net(nn.Module):\n    input_shape = (1, 4, 4)"))
+    (folder / "net.py").write_text(
+        NET.replace("class Net(nn.Module):", "class Net(nn.Module):\n    input_shape = (1, 4, 4)")
+    )
     assert ng.load_network(folder / "w.bin", model=net(folder)).input_shape == (1, 4, 4)
 
 
@@ -121,7 +123,7 @@ def test_network_load_says_what_a_file_is(tmp_path: Path) -> None:
         "lfs": (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\n", "Git LFS pointer"),
         "empty": (b"", "is empty"),
         "junk": (b"hello there, this is text", "no file of weights"),
-        "cut": (b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1", "cut or damaged"),
+        "cut": (b'\x10\x00\x00\x00\x00\x00\x00\x00{"a":1', "cut or damaged"),
         "pickle": (b"\x80\x02garbage", "cut or damaged|not only weights"),
     }
     for name, (content, words) in files.items():
@@ -147,7 +149,7 @@ def test_network_load_asks_for_what_is_missing(folder: Path) -> None:
     held = weights(folder)
     path = folder / "w.pt"
     torch.save(held, path)
-    with pytest.raises(LoadError, match="convolutions .* architecture is needed"):
+    with pytest.raises(LoadError, match=r"convolutions .* architecture is needed"):
         ng.load_network(path)
     with pytest.raises(LoadError, match="input_shape="):
         ng.load_network(path, model=net(folder))

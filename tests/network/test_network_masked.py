@@ -17,7 +17,9 @@ def whole(graph: ng.Graph) -> list[np.ndarray]:
     return [np.ones(b.shape) for b in graph.blocks]
 
 
-@pytest.mark.parametrize("name", ["mlp-relu", "lenet-gelu", "resnet-relu", "densenet-sigmoid", "grouped", "squeeze-excite"])
+@pytest.mark.parametrize(
+    "name", ["mlp-relu", "lenet-gelu", "resnet-relu", "densenet-sigmoid", "grouped", "squeeze-excite"]
+)
 @pytest.mark.parametrize("granularity", ["channel", "unit"])
 def test_network_masked_keeping_all_edges_changes_nothing(name: str, granularity: str) -> None:
     model, x = make(name, torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,8 @@ class Net(nn.Module):
             ("c3", nn.Conv2d(6, 16, 5)), ("relu3", nn.ReLU()), ("s4", nn.MaxPool2d(2)),
             ("c5", nn.Conv2d(16, 120, 5)), ("relu5", nn.ReLU())]))
         self.fc = nn.Sequential(OrderedDict([
-            ("f6", nn.Linear(120, 84)), ("relu6", nn.ReLU()), ("f7", nn.Linear(84, 10)), ("sig7", nn.LogSoftmax(dim=-1))]))
+            ("f6", nn.Linear(120, 84)), ("relu6", nn.ReLU()),
+            ("f7", nn.Linear(84, 10)), ("sig7", nn.LogSoftmax(dim=-1))]))
 
     def forward(self, x):
         return self.fc(self.convnet(x).flatten(1))
@@ -39,10 +41,12 @@ def Net():
     return nn.Sequential(nn.Conv2d(1, 16, 4, 2, 1), nn.ReLU(), nn.Conv2d(16, 32, 4, 2, 1), nn.ReLU(), nn.Flatten(),
                          nn.Linear(1568, 100), nn.ReLU(), nn.Linear(100, 10))
 """
+LENET_LAYERS = [("input", 1), ("convnet.c1", 6), ("convnet.c3", 16), ("convnet.c5", 120), ("fc.f6", 84), ("fc.f7", 10)]
+SMALL_LAYERS = [("input", 1), ("conv_0", 16), ("conv_2", 32), ("linear_5", 100), ("linear_7", 10)]
 NETWORKS = {
-    "lenet5_mnist.pt": (LENET, 32, 0.988, [("input", 1), ("convnet.c1", 6), ("convnet.c3", 16), ("convnet.c5", 120), ("fc.f6", 84), ("fc.f7", 10)]),
-    "conv_small_mnist.pth": (SMALL, 28, 0.982, [("input", 1), ("conv_0", 16), ("conv_2", 32), ("linear_5", 100), ("linear_7", 10)]),
-}  # fmt: skip
+    "lenet5_mnist.pt": (LENET, 32, 0.988, LENET_LAYERS),
+    "conv_small_mnist.pth": (SMALL, 28, 0.982, SMALL_LAYERS),
+}
 
 
 def mnist() -> tuple[torch.Tensor, np.ndarray]:
@@ -66,5 +70,5 @@ def test_network_real_networks_reach_their_accuracy_and_verify(file: str, tmp_pa
     check = net.verify(images[:1])
     assert check, str(check)
     assert [(v.name, v.size) for v in net.graph().layers] == layers
-    edges = sum(a * b for (_, a), (_, b) in zip(layers, layers[1:], strict=False))
+    edges = sum(a * b for (_, a), (_, b) in pairwise(layers))
     assert len(net.graph().edges) == edges

@@ -157,3 +157,22 @@ def test_network_elements_are_found_in_any_memory_layout() -> None:
     expected[1:3, :, ::2] = 0
     assert torch.equal(written, expected)
     assert positions(view, tuple(base.shape), base.stride(), int(base.storage_offset())) is None
+
+
+def test_network_inputs_of_different_branches_are_told_apart() -> None:
+    torch.manual_seed(0)
+    a, b = nn.Linear(3, 2), nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+
+    def model(x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([a(row[None]) if row.sum() > 0 else b(row[None]) for row in x])
+
+    both = torch.stack([torch.ones(3), -torch.ones(3)])
+    net = ng.trace(model, both)
+    with torch.no_grad():
+        assert np.allclose(net.outputs(both), model(both).numpy())
+    with pytest.raises(ng.NetgraphError, match=r"different branches of the model .*one at a time"):
+        net.graph(inputs=both, target=0)
+    for one in both:
+        graph = net.graph(inputs=one[None], target=0)
+        assert graph.meta["target_value"] == pytest.approx(float(model(one[None])[0, 0].detach()))
+        assert graph.meta["exact"]

@@ -91,7 +91,11 @@ def test_network_any_changed_edge_fails(name: str, granularity: str) -> None:
             if step == 0:
                 continue
             bad = changed(operator, edge, lambda v, s=step: v + s)
-            wrong = replace(block, weight=bad) if column == "weight" else replace(block, values={**block.values, column: bad})
+            wrong = (
+                replace(block, weight=bad)
+                if column == "weight"
+                else replace(block, values={**block.values, column: bad})
+            )
             errors = check(with_block(graph, i, wrong), truth)
             assert max(errors.values()) > TOLERANCE, f"{column} of edge {edge} in {block.source} -> {block.target}"
         gone = {name: changed(block.operator(name), edge, lambda v: 0 * v) for name in ("weight", *block.values)}

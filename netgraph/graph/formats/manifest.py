@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import netgraph
+from netgraph import __version__
 from netgraph.errors import TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.columns import plain_column
@@ -32,7 +32,7 @@ def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
     return {
         "format": FORMAT,
         "schema": SCHEMA,
-        "netgraph": netgraph.__version__,
+        "netgraph": __version__,
         "files": files,
         "layers": [
             {field.name: plain(getattr(layer, field.name)) for field in fields(Layer)} for layer in graph.layers
@@ -89,7 +89,7 @@ def load(folder: Path) -> Manifest:
         raise TableError(f"{path} is not a netgraph manifest: its 'format' is not {FORMAT!r}")
     if manifest.get("schema") != SCHEMA:
         raise TableError(
-            f"{path} has schema {manifest.get('schema')!r}, this netgraph ({netgraph.__version__}) reads {SCHEMA}; "
+            f"{path} has schema {manifest.get('schema')!r}, this netgraph ({__version__}) reads {SCHEMA}; "
             f"it was written by netgraph {manifest.get('netgraph')}: use that version or a newer one"
         )
     return manifest
