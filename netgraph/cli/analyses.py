@@ -148,7 +148,7 @@ def circuit(
         "vertices": found.graph.n,
         "edges": len(found.graph.edges),
         "faithfulness": evidence.faithfulness,
-        "faithfulness_of_random_edges": float(evidence.random.loc["mean", "faithfulness"]),
+        "faithfulness_of_random_edges": float(evidence.random["faithfulness"]["mean"]),
         "accuracy": evidence.accuracy,
         "false_positive_rate": evidence.false_positive_rate,
         "kl": evidence.kl,

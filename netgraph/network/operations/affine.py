@@ -10,7 +10,8 @@ import torch
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation
 from netgraph.network.operations.bilinear import matrix_product, multiply
-from netgraph.network.shapes import Geometry, count
+from netgraph.network.operations.windows import coefficients
+from netgraph.network.shapes import Geometry
 
 aten = torch.ops.aten
 
@@ -159,21 +160,11 @@ def _average(d: int) -> Any:
             return out
 
         def entries() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-            return windows(op, run.shape(x)[-d:])
+            return coefficients(op, run.shape(x)[-d:])
 
         return run.pool(x, op, entries, d)
 
     return rule
-
-
-def windows(op: Any, inner: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """(output place, input place, coefficient) of a linear operation on one map, from its action on unit maps."""
-    n = count(inner)
-    unit = torch.eye(n, dtype=torch.float64).reshape(n, 1, *inner)
-    response = op(unit).reshape(n, -1)
-    cols, rows = torch.nonzero(response, as_tuple=True)
-    order = torch.argsort(rows, stable=True)
-    return rows[order], cols[order], response[cols, rows][order]
 
 
 RULES: dict[str, Callable[..., Any]] = {

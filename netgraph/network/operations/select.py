@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from netgraph.network.operations import Operation
+from netgraph.network.operations.windows import members
 from netgraph.network.shapes import count
 
 
@@ -36,17 +36,7 @@ def _pooled(run: Any, call: Any, x: Any, d: int, op: Any) -> list[Any]:
         index: torch.Tensor = op(t)[1]
         return index
 
-    return [run.select(x, shape, d, lambda: members(op, inner), pick, call.name)]
-
-
-def members(op: Any, inner: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
-    """(output place, input place) of every member of every window, found by raising one element at a time."""
-    n = count(inner)
-    maps = torch.zeros(n, 1, *inner, dtype=torch.float64)
-    maps.reshape(n, n).fill_diagonal_(1.0)
-    cols, rows = torch.nonzero(op(maps)[0].reshape(n, -1), as_tuple=True)
-    order = torch.argsort(rows, stable=True)
-    return rows[order], cols[order]
+    return [run.select(x, shape, d, lambda: members(lambda t: op(t)[0], inner), pick, call.name)]
 
 
 def _amax(run: Any, call: Any, x: Any, dim: Any = (), keepdim: bool = False) -> Any:
