@@ -115,18 +115,16 @@ def _conservation(graph: Graph, flows: Flows) -> float:
 
 def _contributions(graph: Graph, truth: Truth) -> float:
     """Σ of the emitted contributions into each vertex against what its operation made."""
-    worst = 0.0
-    into = {v.name: np.zeros(v.size) for v in graph.layers}
+    into, made = np.zeros(graph.n), np.zeros(graph.n)
     for block in graph.blocks:
-        into[block.target] += _sums(block.values["contribution"], 1)
+        into[graph.layer(block.target).vertices] += _sums(block.values["contribution"], 1)
     bias = np.asarray(graph.columns["bias"])
     for joint in truth.numbering.joints.values():
         v = joint.layer
+        here = slice(v.start, v.start + v.size)
         z = truth.played.preactivation(v).detach()
-        positions = z.numel() / v.size
-        expected = (vertex_means(v, z) - bias[v.start : v.start + v.size]) * positions
-        worst = max(worst, relative(into[v.name], expected))
-    return worst
+        made[here] = (vertex_means(v, z) - bias[here]) * (z.numel() / v.size)
+    return relative(into, made)
 
 
 def _edge_flows(graph: Graph, truth: Truth) -> float:

@@ -30,10 +30,11 @@ def fingerprint(tape: Tape) -> str:
 
 
 def kinds(numbering: Numbering) -> dict[str, int]:
-    """Kind -> number of operations that touch values that depend on the input."""
+    """Kind -> number of operations that depend on the input; "frozen" are those whose results are only held fixed."""
     tape = numbering.tape
-    calls = (c for c in tape.calls if c.index in tape.needed and any(s in numbering.forms for s in c.reads))
-    return dict(sorted(Counter(lookup(call).kind for call in calls).items()))
+    calls = (c for c in tape.calls if c.index in tape.needed and any(s in tape.dependent for s in c.reads))
+    found = Counter(lookup(call).kind if call.index in numbering.flowing else "frozen" for call in calls)
+    return dict(sorted(found.items()))
 
 
 def metadata(

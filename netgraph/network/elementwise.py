@@ -61,7 +61,7 @@ class Linear(Joint):
         return self._layouts
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
-        weights = self.weights()
+        weights = self.weights() if record is None else self.entry_weights(record)
         if self.scale is not None:
             weights = weights * self.scale[self.cols]
         if self.factor is not None:
@@ -153,15 +153,6 @@ class Linear(Joint):
 class Select(Linear):
     """One member of each window passes. Without an input all have an edge; with one, only the chosen one counts."""
 
-    def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
-        if record is None or record.index is None:
-            return super().parts(layers, how, record)
-        kept, self.coefficients = self.coefficients, self.entry_weights(record).to(torch.float64)
-        try:
-            return super().parts(layers, how, record)
-        finally:
-            self.coefficients = kept
-
     def entry_weights(self, record: Record) -> torch.Tensor:
         """1 at the chosen member of each window, 0 at the others."""
         chosen = record.chosen().reshape(-1)
@@ -177,6 +168,35 @@ class Select(Linear):
             total += torch.where(hit, xs[n][self.cols] * us[n if us.shape[0] > 1 else 0][self.rows], 0)
         flow: Array = total.numpy()
         return flow
+
+
+class Mixing(Linear):
+    """Values mixed by coefficients that were taken from the values themselves: attention with its pattern held fixed.
+
+    ``taps`` says which coefficient each entry has. Without an input the coefficients are not known: 1.
+    """
+
+    def weights(self) -> torch.Tensor:
+        return torch.ones(len(self.rows), dtype=torch.float64)
+
+    def entry_weights(self, record: Record) -> torch.Tensor:
+        weights: torch.Tensor = record.coefficients[0].reshape(-1).to(torch.float64)[self.taps]
+        return weights
+
+    def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
+        x = record.values[0].detach()
+        xs, us = batchify(x, self._source_shape(x)), batchify(upstream, self.shape)
+        pattern = record.coefficients[0]
+        patterns = batchify(pattern, (1, *pattern.shape[1:]) if len(xs) > 1 else tuple(pattern.shape))
+        total = torch.zeros(len(self.rows), dtype=x.dtype)
+        for n in range(xs.shape[0]):
+            total += patterns[n].to(x.dtype)[self.taps] * xs[n][self.cols] * us[n][self.rows]
+        flow: Array = total.numpy()
+        return flow
+
+    def _reduced(self, values: Array, block: Layout, how: str) -> tuple[Array, Array | None]:
+        out = np.bincount(block.edge, values[: len(block.edge)], len(block.column))
+        return out.astype(values.dtype), None
 
 
 class Elementwise(Joint):

@@ -10,7 +10,7 @@ import torch
 
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
-from netgraph.network.elementwise import Elementwise, Linear, Select
+from netgraph.network.elementwise import Elementwise, Linear, Mixing, Select
 from netgraph.network.shapes import canonical, conv_entries, count, group_rows, lift
 from netgraph.network.vertices import At, Form, Layers
 
@@ -30,6 +30,12 @@ class Numbering(Layers):
         """A quantity taken from the values and held fixed: its shape is all that is known here."""
         metas = [torch.empty(self.shape(x), device="meta") if isinstance(x, Form) else x for x in xs]
         return fn(*[m.to("meta") if isinstance(m, torch.Tensor) else m for m in metas])
+
+    def decide(self, question: Callable[[], bool]) -> bool:
+        """A choice of a rule that looks at constants: made here, and kept for every other pass."""
+        at = self.at()
+        self.decisions[at] = question()
+        return self.decisions[at]
 
     def move(self, fn: Callable[..., Any], *xs: Any) -> Any:
         """``fn`` only moves, copies or drops elements."""
@@ -232,6 +238,34 @@ class Numbering(Layers):
             weight,
             group.reshape(lead),
             self.unit,
+        )
+        return Form(shape, canonical(new), fresh=layer)
+
+    def attend(self, pattern: torch.Tensor, x: Form) -> Form:
+        """(…, I, K) taken from the values, times (…, K, D): each row of x is spread over rows by the pattern.
+
+        Rows that share their vertices (tokens, at channel granularity) keep them; others are mixed into new ones.
+        """
+        at = self.at()
+        lead = torch.broadcast_shapes(pattern.shape[:-2], x.shape[:-2])
+        shape = (*lead, pattern.shape[-2], x.shape[-1])
+        if x.numbers.shape[-2] == 1:
+            scale = None if x.scale is None else strongest(x.scale, [x.scale.dim() - 2])
+            return Form(shape, x.numbers, scale, gated=True)
+        self.inexact.add("attention")
+        x = replace(x, shape=(*shape[:-2], *x.shape[-2:]), numbers=lift(x.numbers, len(shape)))
+        n, i, k, d = count(lead), shape[-2], x.shape[-2], shape[-1]
+        h = torch.arange(n)[:, None, None, None]
+        row, inner, column = torch.arange(i)[:, None, None], torch.arange(k)[:, None], torch.arange(d)
+        rows = ((h * i + row) * d + column).expand(n, i, k, d).reshape(-1)
+        cols = ((h * k + inner) * d + column).expand(n, i, k, d).reshape(-1)
+        taps = ((h * i + row) * k + inner).expand(n, i, k, d).reshape(-1)
+        new = torch.arange(count(shape)).reshape(shape)
+        layer = self._new("attention", shape, new, label="attention")
+        flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
+        none = torch.ones(0, dtype=torch.float64)
+        self.joints[at] = Mixing(
+            at, layer, "attention", x.full.reshape(-1), flat, new, rows, cols, none, taps, shape, self.unit
         )
         return Form(shape, canonical(new), fresh=layer)
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from netgraph.network.elementwise import Select
+from netgraph.network.numbering import strongest
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import lift
 from netgraph.network.values import Value
@@ -59,7 +60,7 @@ class Probe(Replay):
         return Value(self._numbers(layer.numbers, z.shape))
 
     def _constant(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
-        return Value(torch.zeros(c.shape, dtype=torch.float64))
+        return Value(self._numbers(numbers, c.shape))  # a constant of a feature's vertex stands in its place
 
     def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(torch.zeros(c.shape, dtype=torch.float64))
@@ -97,6 +98,14 @@ class Probe(Replay):
             terms[0][0].tensor * coefficients[0],
         )
         return self._made(at, out, [v for v, _ in terms], []) if at in self.numbering.joints else Value(out)
+
+    def attend(self, pattern: torch.Tensor, x: Value) -> Value:
+        at = self.at()
+        if at in self.numbering.joints:
+            return self._made(at, self.truth.records[at].coefficients[0] @ x.tensor, [x], [])
+        rows = strongest(x.tensor, [x.tensor.dim() - 2])
+        lead = torch.broadcast_shapes(pattern.shape[:-2], x.shape[:-2])
+        return Value(rows.expand(*lead, pattern.shape[-2], x.shape[-1]))
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:
         joint = self.numbering.joints.get(self.next_step())

@@ -11,7 +11,7 @@ import torch
 from netgraph.errors import InputError, RecordError, unknown
 from netgraph.network.inputs import BATCH, split
 from netgraph.network.numbering import Numbering
-from netgraph.network.operations import lookup
+from netgraph.network.operations import flowing, lookup
 from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
@@ -134,8 +134,9 @@ class Program:
     def _channel_axis(self, i: int) -> int | None:
         shape = self.tape.shapes[self.tape.inputs[i]]
         reached = {self.tape.inputs[i]}
+        values = flowing(self.tape)
         for call in self.tape.calls:
-            if call.index not in self.tape.needed or not any(s in reached for s in call.reads):
+            if call.index not in values or not any(s in reached for s in call.reads):
                 continue
             if call.name == "convolution":
                 return len(shape) - (len(self.tape.shapes[call.reads[1]]) - 1) if len(shape) > 2 else None

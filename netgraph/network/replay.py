@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from netgraph.network.blocks import Record
-from netgraph.network.elementwise import Linear, Select
+from netgraph.network.elementwise import Elementwise, Linear, Select
 from netgraph.network.shapes import Geometry, batchify
 from netgraph.network.values import Run, Value
 from netgraph.network.vertices import At
@@ -167,6 +167,16 @@ class Replay(Run):
         w = weight.to(self.dtype)
         return self._affine(at, x, w, lambda v, k: v @ k)
 
+    def attend(self, pattern: torch.Tensor, x: Value) -> Value:
+        """A pattern taken from the values, held fixed, times the values that it spreads."""
+        at = self.at()
+        held = pattern.detach().to(self.dtype) if self.freeze else pattern
+        if at not in self.numbering.joints:
+            value: Value = self.move(lambda t: held @ t, x)
+            return value
+        wide = held.expand(*torch.broadcast_shapes(held.shape[:-2], x.shape[:-2]), *held.shape[-2:])
+        return self._made(at, held @ x.tensor, [x], [wide.detach()])
+
     def convolve(self, x: Value, weight: torch.Tensor, geometry: Geometry) -> Value:
         """Convolution with a constant kernel."""
         at, g = self.at(), geometry
@@ -200,8 +210,9 @@ class Replay(Run):
         record = Record([v.tensor.detach() for v in sources], z, coefficients, index=index)
         if self.track_gates:
             ties = [v.tie() for v in sources]
-            record.gates = [gate.expand(z.shape) if coefficients else gate for gate, _ in ties]
-            record.constants = [rest.expand(z.shape) if coefficients else rest for _, rest in ties]
+            alike = isinstance(joint, Elementwise)  # its sources broadcast to what they make
+            record.gates = [gate.expand(z.shape) if alike else gate for gate, _ in ties]
+            record.constants = [rest.expand(z.shape) if alike else rest for _, rest in ties]
         self.records[at] = record
         return self._fresh(z)
 

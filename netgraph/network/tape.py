@@ -53,7 +53,7 @@ class Call:
     @cached_property
     def reads(self) -> tuple[int, ...]:
         """Slots that it reads, in order."""
-        return tuple(leaf.index for leaf in _leaves((self.args, self.kwargs)))
+        return slots((self.args, self.kwargs))
 
     def place(self) -> str:
         """For messages: the operation, its module and the line of code."""
@@ -67,6 +67,11 @@ def _leaves(tree: Any) -> Iterator[Slot]:
 
 def _is_slot(x: Any) -> bool:
     return isinstance(x, Slot)
+
+
+def slots(tree: Any) -> tuple[int, ...]:
+    """Indices of the slots in a tree of arguments, in order."""
+    return tuple(leaf.index for leaf in _leaves(tree))
 
 
 def fill(tree: Any, values: Callable[[int], Any]) -> Any:

@@ -116,7 +116,8 @@ class Run:
         return value.tensor
 
     def _play(self, call: Call) -> None:
-        row = lookup(call) if any(s in self.numbering.forms for s in call.reads) else None
+        flows = call.index in self.numbering.flowing and any(s in self.numbering.forms for s in call.reads)
+        row = lookup(call) if flows else None
         if row is None or row.rule is None:
             plain = {s: self._plain(s) for s in call.reads}
             execute(call, plain, self.tape.dtype, self.dtype, self.device)
@@ -139,6 +140,10 @@ class Run:
             return Value(t)
         one = torch.ones((), dtype=t.dtype)
         return Value(t, one.expand(t.shape), torch.zeros((), dtype=t.dtype).expand(t.shape))
+
+    def decide(self, question: Any) -> bool:
+        """The choice that was made when the vertices were numbered."""
+        return self.numbering.decisions[self.at()]
 
     def next_step(self) -> At:
         """The step that the next primitive takes."""

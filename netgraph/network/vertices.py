@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netgraph.network.naming import layer_name
-from netgraph.network.operations import lookup
+from netgraph.network.operations import flowing, lookup
 from netgraph.network.shapes import canonical, count
 from netgraph.network.tape import Call, Tape, fill
 
@@ -95,6 +95,7 @@ class Layers:
 
     def __init__(self, tape: Tape, granularity: str, constants: dict[int, torch.Tensor], numbers: list[torch.Tensor]):
         self.tape = tape
+        self.flowing = flowing(tape)
         self.unit = granularity == "unit"
         self.constants = constants
         self.layers: list[Vertices] = []
@@ -104,6 +105,7 @@ class Layers:
         self.merges: dict[At, list[torch.Tensor | None]] = {}
         self.bases: dict[At, Vertices] = {}
         self.lifts: dict[tuple[At, int], torch.Tensor] = {}
+        self.decisions: dict[At, bool] = {}
         self.forms: dict[int, Form] = {}
         self.repeats: Counter[str] = Counter()
         self.inexact: set[str] = set()
@@ -133,9 +135,9 @@ class Layers:
         return self._next()
 
     def run(self) -> None:
-        """Play every call that the output depends on."""
+        """Play every call through which values flow to the output."""
         for call in self.tape.calls:
-            if call.index in self.tape.needed:
+            if call.index in self.flowing:
                 self._play(call)
 
     def _play(self, call: Call) -> None:

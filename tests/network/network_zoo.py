@@ -186,6 +186,35 @@ class Tokens(nn.Module):
         return self.head(self.norm(x).mean(1))
 
 
+class Transformer(nn.Module):
+    """Patches, a class token and positions, a pre-norm encoder block, a head on the class token."""
+
+    def __init__(self, norm_first: bool = True) -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(1, 8, 2, stride=2)
+        self.token, self.position = nn.Parameter(torch.randn(1, 1, 8)), nn.Parameter(torch.randn(1, 10, 8) / 3)
+        self.block = nn.TransformerEncoderLayer(8, 2, 12, 0.0, "gelu", batch_first=True, norm_first=norm_first)
+        self.norm, self.head = nn.LayerNorm(8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.patch(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.token.expand(x.shape[0], -1, -1), x], 1) + self.position
+        return self.head(self.norm(self.block(x))[:, 0])
+
+
+class LinearAttention(nn.Module):
+    """Attention without a softmax: both sides of both products carry values."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q, self.k, self.v = nn.Linear(4, 3), nn.Linear(4, 3), nn.Linear(4, 5)
+        self.head = nn.Linear(5, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        kv = self.k(x).transpose(1, 2) @ self.v(x)
+        return self.head((F.relu(self.q(x)) @ kv / x.shape[1]).mean(1))
+
+
 def conv1d() -> nn.Module:
     return nn.Sequential(
         nn.Conv1d(2, 4, 3, padding=1), nn.PReLU(4), nn.MaxPool1d(2), nn.Conv1d(4, 3, 2), nn.Flatten(), nn.Linear(9, 2)
@@ -208,6 +237,9 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "squeeze-excite": (SqueezeExcite, (2, 5, 5)),
     "generator": (Generator, (5,)),
     "tokens": (Tokens, (4, 6)),
+    "transformer": (Transformer, (1, 6, 6)),
+    "transformer-post": (lambda: Transformer(False), (1, 6, 6)),
+    "linear-attention": (LinearAttention, (4, 4)),
     "conv1d": (conv1d, (2, 8)),
     "conv3d": (conv3d, (1, 4, 4, 4)),
 }

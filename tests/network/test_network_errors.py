@@ -72,11 +72,6 @@ def test_network_an_unknown_elementwise_operation_is_a_gate_with_a_warning() -> 
         assert net.verify(x)
 
 
-def test_network_attention_says_that_it_is_not_covered() -> None:
-    with pytest.raises(UnsupportedOperation, match="attention"):
-        ng.trace(lambda x: x @ x.transpose(1, 2), torch.randn(1, 3, 3))
-
-
 def test_network_an_output_that_forgets_the_input() -> None:
     with pytest.raises(RecordError, match="does not depend on the input"):
         ng.trace(lambda x: torch.zeros(1, 2), torch.randn(1, 3))

@@ -168,6 +168,20 @@ def test_network_a_model_that_drifts_fails() -> None:
     assert "NOT" in str(found)
 
 
+def test_network_what_only_decides_how_much_is_no_part_of_the_graph() -> None:
+    """Queries and keys make the attention pattern, which is held fixed; values and the output projection are edges."""
+    model, x = make("transformer")
+    net = ng.trace(model, x)
+    weight = model.block.self_attn.in_proj_weight.detach().numpy()
+    block = next(b for b in net.graph().blocks if b.target == "block.self_attn")
+    scale = model.block.norm1.weight.detach().numpy()
+    assert block.shape == (24, 8) and np.allclose(block.weight, weight * scale, atol=1e-6)
+    graph = net.graph(inputs=x[:1], target=0)
+    flow = graph.columns["attribution"][graph.layer("block.self_attn").vertices]
+    assert not flow[:16].any() and flow[16:].any()
+    assert net.verify(x[:1]).operations["frozen"] > 0
+
+
 def test_network_verify_prints_a_small_table() -> None:
     model, x = make("mlp-relu")
     text = str(ng.trace(model, x).verify(x))

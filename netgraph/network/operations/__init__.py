@@ -27,19 +27,20 @@ from typing import Any
 import torch
 
 from netgraph.errors import UnsupportedOperation, unknown
-from netgraph.network.tape import Call
+from netgraph.network.tape import Call, Tape, slots
 
 KINDS = ("affine", "gate", "select", "normalise", "bilinear", "movement", "control")
 
 
 @dataclass(frozen=True)
 class Operation:
-    """A row: the ATen name, its kind, and the rule (None where no value flows)."""
+    """A row: the ATen name, its kind, the rule (None where no value flows), and arguments that are only held fixed."""
 
     name: str
     kind: str
     rule: Callable[..., Any] | None
     formula: str = ""
+    held: tuple[int, ...] = ()
 
 
 @cache
@@ -76,3 +77,22 @@ def lookup(call: Call) -> Operation:
         f"{call.place()} has no rule, so the graph would not be the network. {near}"
         "Write the model with an operation that has one (netgraph.network.operations lists them), or add a row there"
     )
+
+
+def flowing(tape: Tape) -> frozenset[int]:
+    """Indices of the calls through which values flow to the output.
+
+    What only decides how much is held fixed (an attention pattern and the queries and keys behind it, a denominator,
+    a condition) is no part of the graph.
+    """
+    wanted, calls = {tape.logits_slot}, set()
+    for call in reversed(tape.calls):
+        if call.index not in tape.needed or not any(s in wanted for s in call.outputs):
+            continue
+        row = table().get(call.name)
+        if (row is not None and row.rule is None) or not any(s in tape.dependent for s in call.reads):
+            continue
+        calls.add(call.index)
+        held = () if row is None else row.held
+        wanted.update(slots((tuple(a for i, a in enumerate(call.args) if i not in held), call.kwargs)))
+    return frozenset(calls)

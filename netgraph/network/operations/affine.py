@@ -176,13 +176,13 @@ RULES: dict[str, Callable[..., Any]] = {
     "sub": _sub,
     "rsub": _rsub,
     "neg": _neg,
-    "div": _div,
     "mean": _mean,
     "sum": _sum,
 }
 """Operations with a rule of their own."""
 ROWS = [
     *(Operation(name, "affine", rule, rule.__doc__ or "") for name, rule in RULES.items()),
+    Operation("div", "affine", _div, _div.__doc__ or "", held=(1,)),
     *(
         Operation(name, "affine", _batch_norm, _batch_norm.__doc__ or "")
         for name in (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from netgraph.errors import UnsupportedOperation
+import torch
+
 from netgraph.network.operations import Operation
 
 
@@ -16,26 +18,49 @@ def multiply(run: Any, call: Any, x: Any, y: Any) -> Any:
 
 
 def matrix_product(run: Any, call: Any, x: Any, y: Any) -> Any:
-    """x·y with both tracked."""
-    raise UnsupportedOperation(
-        f"{call.place()} multiplies two matrices that both depend on the input (attention): not covered yet. "
-        "Fully-connected and convolutional networks are"
-    )
+    """x·y of matrices that depend on the input: ½·x·y̅ + ½·x̅·y; one that carries no vertices is a pattern held fixed."""
+    if not run.tracked(x):
+        return run.attend(x, y)
+    if not run.tracked(y):
+        return _turned(run, run.attend(run.frozen(_turn, y), _turned(run, x)))
+    left = run.attend(run.frozen(lambda t: 0.5 * t, x), y)
+    right = _turned(run, run.attend(run.frozen(lambda t: 0.5 * _turn(t), y), _turned(run, x)))
+    return run.mix([(left, 1), (right, 1)], "product", "product")
+
+
+def _turn(t: torch.Tensor) -> torch.Tensor:
+    return t.transpose(-1, -2)
+
+
+def _turned(run: Any, x: Any) -> Any:
+    return run.move(_turn, x)
 
 
 def _bmm(run: Any, call: Any, x: Any, y: Any) -> Any:
     """A batch of matrix products; one that shares its constant side is a linear layer."""
-    if (
-        run.tracked(x)
-        and not run.tracked(y)
-        and not y.is_meta
-        and all(s == 0 or n == 1 for s, n in zip(y.stride()[:1], y.shape[:1], strict=True))
-    ):
+    if run.tracked(x) and run.tracked(y):
+        return matrix_product(run, call, x, y)
+    constant = y if run.tracked(x) else x
+    if not run.decide(lambda: not constant.is_meta and _shared(constant)):
+        return matrix_product(run, call, x, y)
+    if run.tracked(x):
         return run.matmul(x, y[0])
-    return matrix_product(run, call, x, y)
+    return _turned(run, run.matmul(_turned(run, y), _turn(x[0])))
 
 
-ROWS = [
-    Operation("mul", "bilinear", multiply, multiply.__doc__ or ""),
-    Operation("bmm", "bilinear", _bmm, _bmm.__doc__ or ""),
-]
+def _baddbmm(run: Any, call: Any, bias: Any, x: Any, y: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta · b + alpha · x·y."""
+    z = _bmm(run, call, x, y)
+    z = z if alpha == 1 else run.scale(z, alpha)
+    if run.tracked(bias):
+        return run.mix([(z, 1), (bias, beta)], "skip", "add")
+    return run.shift(z, bias * beta) if beta != 0 else z
+
+
+def _shared(t: torch.Tensor) -> bool:
+    """All matrices of the batch are one."""
+    return t.shape[0] == 1 or t.stride(0) == 0 or bool((t == t[:1]).all())
+
+
+RULES: dict[str, Callable[..., Any]] = {"mul": multiply, "bmm": _bmm, "baddbmm": _baddbmm}
+ROWS = [Operation(name, "bilinear", rule, rule.__doc__ or "") for name, rule in RULES.items()]

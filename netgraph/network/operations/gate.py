@@ -128,6 +128,6 @@ ROWS = [
     Operation("prelu", "gate", _prelu, _prelu.__doc__ or ""),
     Operation("maximum", "gate", _pick(lambda a, b: a >= b, "maximum"), "the larger passes"),
     Operation("minimum", "gate", _pick(lambda a, b: a <= b, "minimum"), "the smaller passes"),
-    Operation("where", "gate", _where, _where.__doc__ or ""),
-    Operation("masked_fill", "gate", _masked_fill, _masked_fill.__doc__ or ""),
+    Operation("where", "gate", _where, _where.__doc__ or "", held=(0,)),
+    Operation("masked_fill", "gate", _masked_fill, _masked_fill.__doc__ or "", held=(1,)),
 ]
