@@ -228,45 +228,55 @@ def _kernels(graph: Graph, truth: Truth) -> float:
     """Channel weights against the reduction of the model's kernels, with the scales that the operations applied."""
     probe = Probe(truth.played).go()
     r = probe.at_vertex.numpy()
-    how = str(graph.meta["reduce"])
     into = _blocks_into(graph)
     worst = 0.0
     for joint in truth.numbering.joints.values():
         v = joint.layer
-        got = np.zeros((v.size, graph.n))
-        for block in into[v.name]:
-            dense = block.weight.toarray() if sp.issparse(block.weight) else block.weight
-            got[:, graph.layer(block.source).vertices] += dense
-        if isinstance(joint, (Matmul, Convolution)):
-            worst = max(worst, relative(got, _reference(joint, probe, r, how, graph.n)))
-        elif not isinstance(joint, Linear) or joint.taps is None:
-            worst = max(worst, relative(got @ r, vertex_means(v, probe.made[v.name])))
+        if isinstance(joint, Convolution | Matmul):
+            read = np.unique(joint.numbers[joint.numbers >= 0])
+            got = np.zeros((v.size, len(read)))
+            for block in into[v.name]:
+                source = graph.layer(block.source)
+                first, last = np.searchsorted(read, [source.start, source.stop])
+                here = block.weight[:, read[first:last] - source.start]
+                got[:, first:last] += here.toarray() if sp.issparse(here) else here
+            worst = max(worst, relative(got, _reference(joint, probe, str(graph.meta["reduce"]), read)))
+        elif not (isinstance(joint, Linear) and joint.taps is not None):
+            sent = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
+            worst = max(worst, relative(sent, vertex_means(v, probe.made[v.name])))
     return worst
 
 
-def _reference(joint: Matmul | Convolution, probe: Probe, r: Array, how: str, n: int) -> Array:
-    """(size, n) the reduced kernels, by a plain loop over source vertices."""
+def _reference(joint: Convolution | Matmul, probe: Probe, how: str, read: Array) -> Array:
+    """(size, vertices that are read) the reduced kernels, vertex by vertex."""
     x = probe.read[joint.at][0]
     if isinstance(joint, Convolution):
         seen = strongest(x, [0, *range(2, x.dim())]).reshape(joint.numbers.shape)
     else:
         rows = x.reshape(-1, x.shape[-1])
         seen = strongest(rows, [0]) if len(joint.numbers) == 1 else rows[joint.representative]
-    sent = r[joint.numbers]  # 0 at constants, which are not probed
+    sent = probe.at_vertex.numpy()[joint.numbers]  # 0 at constants, which are not probed
     scale = np.divide(seen.numpy(), sent, out=np.ones_like(sent), where=sent != 0)
     factor = probe.factors.get(joint.layer.name)
     per_vertex = np.ones(joint.layer.size)
     if factor is not None:
         made = probe.made[joint.layer.name]
         per_vertex = vertex_means(joint.layer, lift(factor, made.dim()).expand(made.shape))
-    out = np.zeros((joint.layer.size, n))
+    out = np.zeros((joint.layer.size, len(read)))
     for g, numbers in enumerate(joint.numbers):
         kernel = joint.matrix(g)
-        rows_here = slice(g * kernel.shape[0], (g + 1) * kernel.shape[0])
-        taps = kernel * scale[g][None, :, None] * per_vertex[rows_here][:, None, None]
-        for number in np.unique(numbers):
+        here = slice(g * kernel.shape[0], (g + 1) * kernel.shape[0])
+        taps = kernel * scale[g][None, :, None] * per_vertex[here][:, None, None]
+        distinct, counts = np.unique(numbers, return_counts=True)
+        if (counts == 1).all() and distinct[0] >= 0:
+            order = np.argsort(numbers)
+            whole = taps[:, order, 0] if taps.shape[2] == 1 else REDUCTIONS[how](taps[:, order])
+            out[here, np.searchsorted(read, distinct)] = whole
+            continue
+        for number in distinct[distinct >= 0]:
             mine = taps[:, numbers == number].reshape(kernel.shape[0], -1)
-            out[rows_here, number] = mine[:, 0] if mine.shape[1] == 1 else REDUCTIONS[how](mine)
+            reduced = mine[:, 0] if mine.shape[1] == 1 else REDUCTIONS[how](mine)
+            out[here, np.searchsorted(read, number)] = reduced
     return out
 
 
