@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 import netgraph as ng
@@ -58,7 +58,7 @@ def demo(
 
         (folder / name).mkdir(parents=True, exist_ok=True)
         model = train(make, digits, epochs, seed, lambda epoch: show("training", 0.4 * epoch / epochs))
-        save_file(model.state_dict(), folder / name / "weights.safetensors")
+        (folder / name / "weights.safetensors").write_bytes(save(model.state_dict()))
         show("recording", 0.4)
         subject = Subject(name, model, digits, folder, seed, ng.trace(model, digits.test_images[:1]))
         for i, (text, step) in enumerate(STEPS.items()):

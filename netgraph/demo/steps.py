@@ -13,6 +13,7 @@ from torch import nn
 import netgraph as ng
 from netgraph.demo.data import Dataset
 from netgraph.demo.train import accuracy
+from netgraph.demo.verdicts import agreement, recognised
 from netgraph.errors import AnalysisError
 
 CLASS = 3
@@ -70,7 +71,9 @@ def structure(subject: Subject) -> Iterator[Finding]:
     graph = subject.net.graph()
     modules = ng.modules(graph, seed=subject.seed)
     measures = {name: ng.centrality(graph, name) for name in ("strength", "pagerank", "betweenness")}
-    graph = graph.with_columns(module=modules.labels, **measures)
+    about = {name: modules.settings[name] for name in ("method", "seed")}
+    about |= {"quality": modules.quality, "stability": modules.stability}
+    graph = graph.with_columns(module=modules.labels, **measures).with_meta(modules=about)
     seen = subject.net.activations(subject.data.test_images[:20])
     ng.write_graph(graph, subject.file("graph"), activations=seen)
     ng.render(graph, subject.file("graph.html"), title=f"{subject.name}: weights")
@@ -80,6 +83,7 @@ def structure(subject: Subject) -> Iterator[Finding]:
         f"{len(modules)}, quality {modules.quality:.2f}, stability {modules.stability:.2f}",
         "graph/vertices.csv",
     )
+    yield subject.found("do other seeds agree", agreement(modules.stability))
     for layer in graph.layers[1:-1]:
         strength = measures["strength"].iloc[layer.vertices]
         yield subject.found(
@@ -114,7 +118,8 @@ def explain(subject: Subject) -> Iterator[Finding]:
     half = min(INPUTS, len(data.test_labels) // 2)
     edges = max(10, len(net.graph().edges) // 5)
     circuit = ng.circuit(net, data.test_images[:half], data.test_labels[:half], target=CLASS, edges=edges)
-    evidence = ng.faithfulness(circuit, net, data.test_images[half : 2 * half], data.test_labels[half : 2 * half])
+    labels = data.test_labels[half : 2 * half]
+    evidence = ng.faithfulness(circuit, net, data.test_images[half : 2 * half], labels)
     circuit.save(subject.file("circuit"))
     subject.file("circuit.txt").write_text(f"{evidence!r}\n", encoding="utf-8")
     ng.render(circuit.graph, subject.file("circuit.html"), title=f"{subject.name}: circuit of digit {CLASS}")
@@ -123,11 +128,11 @@ def explain(subject: Subject) -> Iterator[Finding]:
     )
     random = evidence.random["faithfulness"]["mean"]
     yield subject.found("its faithfulness", f"{evidence.faithfulness:.2f} (random edges: {random:.2f})", "circuit.txt")
-    nothing = evidence.baselines["accuracy"]["no edges"]
+    members = int((labels == CLASS).sum())
+    others = len(labels) - members
+    rightly, wrongly = recognised(evidence.accuracy, evidence.false_positive_rate, members, others)
     yield subject.found(
-        f"telling {CLASS} from not {CLASS}",
-        f"right for {evidence.accuracy:.1%} (no edges: {nothing:.1%})",
-        "circuit.txt",
+        f"what it calls a {CLASS}", f"{rightly} of {members}, and {wrongly} of {others} other digits", "circuit.txt"
     )
     yield subject.found("page of the circuit", "its edges alone", "circuit.html")
 

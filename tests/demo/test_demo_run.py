@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import netgraph as ng
 from netgraph.demo.refresh import KEPT
 from netgraph.demo.run import demo
 from netgraph.demo.steps import Finding
+from netgraph.demo.verdicts import agreement, recognised
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -49,6 +52,9 @@ def test_demo_says_what_is_so(done: tuple[Path, list[Finding], list[float]], net
     assert int(value(findings, network, "modules").split(",")[0]) == (
         vertices.module.nunique() - (-1 in set(vertices.module))
     )
+    about = ng.read_graph(folder / network / "graph").meta["modules"]
+    assert value(findings, network, "modules").endswith(f"stability {about['stability']:.2f}")
+    assert value(findings, network, "do other seeds agree") == agreement(about["stability"])
     paths = pd.read_csv(folder / network / "paths.csv")
     assert value(findings, network, "strongest path") == paths.vertices[0]
     assert float(value(findings, network, "its share").strip("%")) == pytest.approx(100 * paths.share[0], abs=0.01)
@@ -60,6 +66,32 @@ def test_demo_says_what_is_so(done: tuple[Path, list[Finding], list[float]], net
         value(findings, network, "its faithfulness").split()[0]
         == f"{float(evidence.split('circuit   ')[1].split()[0]):.2f}"
     )
+
+
+@pytest.mark.parametrize(
+    ("stability", "word"),
+    [(-0.1, "poor"), (0.64, "poor"), (0.65, "moderate"), (0.8, "good"), (0.9, "excellent"), (1.0, "exc")],
+)
+def test_demo_words_for_an_agreement(stability: float, word: str) -> None:
+    assert agreement(stability).startswith(word)
+
+
+@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n))), st.integers(0, 300), st.data())
+def test_demo_counts_come_back_from_rates(members: tuple[int, int], others: int, draw: st.DataObject) -> None:
+    (all_members, rightly), wrongly = members, draw.draw(st.integers(0, others))
+    accuracy = (rightly + others - wrongly) / (all_members + others)
+    rate = wrongly / others if others else float("nan")
+    assert recognised(accuracy, rate, all_members, others) == (rightly, wrongly)
+
+
+@pytest.mark.parametrize("network", ["mlp", "cnn"])
+def test_demo_says_whom_the_circuit_takes_for_its_digit(
+    done: tuple[Path, list[Finding], list[float]], network: str
+) -> None:
+    rightly, members, wrongly, others = map(int, re.findall(r"\d+", value(done[1], network, "what it calls a 3")))
+    assert 0 <= rightly <= members and 0 <= wrongly <= others and members + others == 150
+    accuracy = float((done[0] / network / "circuit.txt").read_text().split("circuit   ")[1].split()[1])
+    assert (rightly + others - wrongly) / 150 == pytest.approx(accuracy, abs=1e-4)
 
 
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
