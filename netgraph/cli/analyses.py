@@ -10,6 +10,7 @@ import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
 from netgraph.cli.source import How, open_graph, open_network, output_vertex, parse_target, read_inputs
+from netgraph.demo.verdicts import agreement
 
 
 def modules(
@@ -17,7 +18,7 @@ def modules(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     method: Annotated[str, typer.Option("--method", help="layered or leiden.")] = "layered",
     weight: opt.Weight = "weight",
     seed: opt.Seed = 0,
@@ -46,6 +47,7 @@ def modules(
     else:
         print_rows(list(table.columns), table.itertuples(index=False), as_json=False)
         typer.echo(f"{len(found)} modules, quality {found.quality:.4f}, stability {found.stability:.2f}")
+        typer.echo(f"agreement of the runs: {agreement(found.stability)}")
     if out is not None:
         ng.write_graph(graph.with_columns(module=found.labels), out)
         complain(f"written: {out}")
@@ -59,7 +61,7 @@ def centrality(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     weight: opt.Weight = "weight",
     within: Annotated[
         str | None,
@@ -87,7 +89,10 @@ def paths(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "unit",
+    granularity: Annotated[
+        str | None,
+        typer.Option("--granularity", metavar="NAME", help="What a vertex is: unit (the default), channel or layer."),
+    ] = None,
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
     k: Annotated[int, typer.Option("-k", min=1, help="How many paths.")] = 10,
@@ -107,9 +112,8 @@ def paths(
     At an input (--inputs) a path's value is its exact share of the target, elsewhere the product of the weights.
     """
     with working("finding paths"):
-        graph = open_graph(
-            file, How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
-        )
+        how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
+        graph = open_graph(file, how, granularity="unit", target_alone=True)
         vertex = output_vertex(graph, target)
         column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
         found = ng.paths(graph, target=vertex, k=k, weight=column, group=group)
@@ -128,7 +132,7 @@ def circuit(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     edges: Annotated[int, typer.Option("--edges", min=1, help="How many edges the circuit may have.")] = 200,
     out: opt.OptionalOut = None,
     json: opt.Json = False,
@@ -140,8 +144,11 @@ def circuit(
     """
     values, labels = read_inputs(inputs)
     with working("finding the circuit"):
-        network = open_network(file, How(model, input_shape, activation))
-        found = ng.circuit(network, values, labels, target=parse_target(target), edges=edges, granularity=granularity)
+        how = How(model, input_shape, activation, granularity)
+        network = open_network(file, how)
+        found = ng.circuit(
+            network, values, labels, target=parse_target(target), edges=edges, granularity=how.granularity or "channel"
+        )
         evidence = found.evidence
     facts: dict[str, Any] = {
         "target": target,
@@ -150,8 +157,10 @@ def circuit(
         "faithfulness": evidence.faithfulness,
         "faithfulness_of_random_edges": float(evidence.random["faithfulness"]["mean"]),
         "accuracy": evidence.accuracy,
+        "accuracy_of_no_edges": float(evidence.baselines["accuracy"]["no edges"]),
         "false_positive_rate": evidence.false_positive_rate,
         "kl": evidence.kl,
+        "judged_on": "the inputs that it was found with",
         "settings": dict(found.settings),
     }
     print_facts(facts, json)

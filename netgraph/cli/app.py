@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -72,7 +73,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except (ng.NetgraphError, OSError) as error:
             if kwargs.get("debug"):
                 raise
-            complain(f"error: {error}")
+            complain(f"error: {in_option_words(error)}")
             raise typer.Exit(1) from None
         except (typer.Exit, typer.BadParameter):
             raise
@@ -83,6 +84,23 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(1) from None
 
     return run
+
+
+def in_option_words(error: Exception) -> str:
+    """The message as whoever typed a command would say it: ``--model`` for ``model=``, no error numbers.
+
+    >>> in_option_words(ng.NetgraphError("unknown (from model=): pass input_shape=, such as (1, 28, 28)"))
+    'unknown (from --model): pass --input-shape, such as (1, 28, 28)'
+    """
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return KEYWORDS.sub(lambda found: OPTIONS[found[1]] + (" " if found[2] else ""), str(error))
+
+
+OPTIONS = {"model": "--model", "input_shape": "--input-shape", "activation": "--activation", "target": "--target"}
+"""Keyword of a public function -> the option that carries it."""
+
+KEYWORDS = re.compile(rf"\b({'|'.join(OPTIONS)})=(?=([^\s,;:.)])?)")
 
 
 for _name, _command in COMMANDS.items():

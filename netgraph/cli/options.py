@@ -41,7 +41,12 @@ Activation = Annotated[
     ),
 ]
 Granularity = Annotated[
-    str, typer.Option("--granularity", help="What a vertex is: channel (a unit of a dense layer), unit or layer.")
+    str | None,
+    typer.Option(
+        "--granularity",
+        metavar="NAME",
+        help="What a vertex is: channel (the default; a unit of a dense layer), unit or layer.",
+    ),
 ]
 Reduce = Annotated[
     str, typer.Option("--reduce", help="A kernel's taps to one channel weight: l1, l2, max, sum or mean.")

@@ -83,6 +83,10 @@ def _cell(value: Any) -> str:
     value = _plain(value)
     if isinstance(value, float):
         return f"{value:.6g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or (isinstance(value, Mapping | tuple | list) and not value):
+        return "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_cell(part)}" for key, part in value.items())
     if isinstance(value, tuple | list):

@@ -44,7 +44,7 @@ def render(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
     target: opt.Target = None,

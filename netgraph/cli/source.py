@@ -22,7 +22,7 @@ class How:
     model: str | None = None
     input_shape: str | None = None
     activation: str | None = None
-    granularity: str = "channel"
+    granularity: str | None = None
     reduce: str = "l1"
     bias: str = "column"
     inputs: Path | None = None
@@ -39,14 +39,28 @@ def open_network(file: Path, how: How) -> ng.Network:
     return network
 
 
-def open_graph(file: Path, how: How) -> ng.Graph:
-    """The graph in an exported folder, or of the network in a file: at one input where inputs are given."""
+NETWORKS_ONLY = ("model", "input_shape", "activation", "granularity", "inputs")
+"""Options that say how a network becomes a graph; an exported graph is one already."""
+
+
+def open_graph(file: Path, how: How, granularity: str = "channel", target_alone: bool = False) -> ng.Graph:
+    """The graph in an exported folder, or of the network in a file: at one input where inputs are given.
+
+    `granularity` is what `how` leaves open; `target_alone`: the command has a use for a target without inputs.
+    """
     if file.is_dir():
-        if how.inputs is not None:
-            raise LoadError(f"{file} is an exported graph; --inputs needs the network itself: give its weights' file")
+        for name in NETWORKS_ONLY:
+            if getattr(how, name) is not None:
+                option = "--" + name.replace("_", "-")
+                raise LoadError(
+                    f"{file} is an exported graph; {option} needs the network itself: give its weights' file"
+                )
+    if how.inputs is None and how.target is not None and not target_alone:
+        raise typer.BadParameter("a share of an output is taken at an input: give --inputs too", param_hint="--target")
+    if file.is_dir():
         return ng.read_graph(file)
     network = open_network(file, how)
-    common = {"granularity": how.granularity, "reduce": how.reduce, "bias": how.bias}
+    common = {"granularity": how.granularity or granularity, "reduce": how.reduce, "bias": how.bias}
     if how.inputs is None:
         return network.graph(**common)
     return network.graph(inputs=one_input(how.inputs, how.row), target=parse_target(how.target), **common)
@@ -57,7 +71,7 @@ def parse_shape(text: str | None) -> tuple[int, ...] | None:
     if text is None:
         return None
     try:
-        shape = tuple(int(part) for part in text.replace("x", ",").split(","))
+        shape = tuple(int(part) for part in text.strip("() ").replace("x", ",").rstrip(",").split(","))
     except ValueError:
         shape = ()
     if not shape or min(shape) < 1:

@@ -18,7 +18,7 @@ def info(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
@@ -47,7 +47,7 @@ def export(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
-    granularity: opt.Granularity = "channel",
+    granularity: opt.Granularity = None,
     reduce: opt.Reduce = "l1",
     bias: opt.Bias = "column",
     inputs: opt.Inputs = None,
@@ -66,7 +66,8 @@ def export(
         graph = open_graph(file, how)
         activations = None
         if inputs is not None and granularity != "layer":
-            activations = open_network(file, how).activations(read_inputs(inputs)[0], granularity=granularity)
+            values, _ = read_inputs(inputs)
+            activations = open_network(file, how).activations(values, granularity=granularity or "channel")
         ng.write_graph(graph, out, activations=activations)
     _written(graph, out, json)
 

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 
 import netgraph as ng
+from netgraph.cli.source import parse_shape
+from netgraph.demo.verdicts import agreement
 
 Cli = Callable[..., Any]
 
@@ -97,7 +99,8 @@ def test_cli_modules_are_the_functions(exported: Path, cli: Cli, tmp_path: Path)
     assert result.json["labels"] == found.labels.to_dict()
     assert result.json["quality"] == pytest.approx(found.quality)
     assert list(pd.read_csv(tmp_path / "with" / "vertices.csv").module) == list(found.labels)
-    assert f"{len(found)} modules" in cli("modules", exported, "--seed", 3).out
+    said = cli("modules", exported, "--seed", 3).out
+    assert f"{len(found)} modules" in said and f"agreement of the runs: {agreement(found.stability)}" in said
 
 
 def test_cli_centrality_is_the_functions_best_first(exported: Path, cli: Cli) -> None:
@@ -137,6 +140,19 @@ def test_cli_circuit_is_the_functions_and_is_saved(files: Any, net: ng.Network, 
     assert result.json["faithfulness"] == pytest.approx(expected.evidence.faithfulness, rel=1e-4)
 
 
+def test_cli_circuit_says_beside_what_it_is_accurate_and_on_which_inputs(files: Any, cli: Cli) -> None:
+    options = ["--inputs", files.inputs, "--target", 1, "--edges", 30, "--json"]
+    result = cli("circuit", files.weights, *files.options, *options).json
+    labels = np.load(files.inputs)["labels"]
+    assert 0 <= result["accuracy_of_no_edges"] <= 1 and round(result["accuracy"] * len(labels), 6).is_integer()
+    assert result["judged_on"] == "the inputs that it was found with"
+
+
+def test_cli_shape_may_be_written_as_python_writes_it() -> None:
+    assert parse_shape("1,28,28") == parse_shape("(1, 28, 28)") == parse_shape("1x28x28") == (1, 28, 28)
+    assert parse_shape("(5,)") == (5,) and parse_shape(None) is None
+
+
 def test_cli_render_draws_one_page(exported: Path, cli: Cli, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     result = cli("render", exported, "-o", page, "--top", 25, "--json")
@@ -152,6 +168,8 @@ BAD = {
         ["paths", "{graph}", "--inputs", "{inputs}", "--target", "1"],
         "needs the network itself",
     ),
+    "option of networks for an exported graph": (["info", "{graph}", "--granularity", "unit"], "--granularity needs"),
+    "keyword in an option's words": (["info", "{weights}", "--model", "{net}"], "pass --input-shape, without"),
     "unknown measure": (["centrality", "{graph}", "pagerankk"], "did you mean 'pagerank'?"),
     "unknown column": (["modules", "{graph}", "--weight", "wieght"], "did you mean 'weight'?"),
     "unknown class": (["paths", "{graph}", "--target", "9"], "has 4 vertices"),
@@ -176,7 +194,15 @@ def test_cli_bad_input_is_one_message_and_status_1(
     (tmp_path / "junk.pt").write_bytes(b"this is no network\n" * 9)
     broken = shutil.copytree(exported, tmp_path / "broken")
     (broken / "edges.csv").write_bytes((broken / "edges.csv").read_bytes()[:-40])
-    names = {"junk": "junk.pt", "graph": exported, "inputs": files.inputs, "weights": files.weights, "broken": broken}
+    net = f"{files.folder / 'net.py'}:Net"
+    names = {
+        "junk": "junk.pt",
+        "net": net,
+        "graph": exported,
+        "inputs": files.inputs,
+        "weights": files.weights,
+        "broken": broken,
+    }
     words, message = BAD[case]
     arguments = [a for word in words for a in (files.options if word == "{options}" else [word.format(**names)])]
     result = cli(*arguments)

@@ -53,7 +53,14 @@ def test_cli_version_is_the_packages() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["no-such-command"], ["info"], ["export", "weights.pt"], ["paths", "x", "-k", "none"], ["modules", "x", "--nope"]],
+    [
+        ["no-such-command"],
+        ["info"],
+        ["export", "weights.pt"],
+        ["paths", "x", "-k", "none"],
+        ["modules", "x", "--nope"],
+        ["render", "x", "--target", "3"],
+    ],
     ids=" ".join,
 )
 def test_cli_wrong_usage_is_status_2(arguments: list[str], cli: Callable[..., Any]) -> None:
