@@ -95,14 +95,14 @@ def layer_rows(p: Picture) -> list[dict[str, Any]]:
         x, y = p.stage.x[layer.vertices], p.stage.y[layer.vertices]
         single_file = len(x) > 1 and float(np.ptp(x)) == 0.0
         end = "right" if layer.name not in feeds else "left" if layer.name not in reads else ""
-        heading, note = wording.heading(layer)
+        heading, note = wording.heading(p.graph, layer)
         rows.append(
             {
                 "name": text(layer.name),
                 "heading": heading,
                 "note": note,
                 "x": round(float(x.min() + x.max()) / 2, 2),
-                "top": round(float(y.min()), 2),
+                "top": round(float((y - p.radius[layer.vertices]).min()), 2),
                 "gap": round(min(gap, 1e6), 2),
                 "end": end,
                 "labelled": single_file and (bool(end) or any(p.label[v] is not None for v in ids)),

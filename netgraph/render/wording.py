@@ -76,15 +76,27 @@ def shown(graph: Graph, drawn: Drawn, vertices: int) -> str:
     return said + "."
 
 
-def heading(layer: Layer) -> tuple[str, str]:
-    """The two lines above a layer: its name (the end of a long one), and what it holds."""
+def heading(graph: Graph, layer: Layer) -> tuple[str, str]:
+    """The two lines above a layer: its name (the end of a long one), and what the graph holds of it."""
     name = text(layer.name)
     if len(name) > 26:
         name = "…" + name[-25:]
-    channels = len(layer.shape) > 1 and layer.size == layer.shape[0]
-    noun = "channel" if channels else "unit"
     applied = f" · {text(layer.activation)}" if layer.activation else ""
-    return name, f"{layer.size:,} {noun}{'' if layer.size == 1 else 's'}{applied}"
+    return name, _held(graph, layer) + applied
+
+
+def _held(graph: Graph, layer: Layer) -> str:
+    """How many channels or units of how many: a part of a graph, such as a circuit, does not hold them all."""
+    at_a_position = layer.size > 0 and "," in text(graph.ids[layer.start]).rsplit(":", 1)[-1]
+    channels = len(layer.shape) > 1 and not at_a_position and layer.size <= layer.shape[0]
+    whole = layer.size
+    if graph.meta.get("granularity") in ("channel", "unit"):  # of tokens the channel axis, so the whole, is not known
+        if at_a_position or len(layer.shape) == 1:
+            whole = math.prod(layer.shape)
+        elif channels and layer.kind == "conv":
+            whole = layer.shape[0]
+    held = f"{layer.size:,} of {whole:,}" if layer.size < whole else f"{layer.size:,}"
+    return f"{held} {'channel' if channels else 'unit'}{'' if max(layer.size, whole) == 1 else 's'}"
 
 
 def vertex_texts(
@@ -136,9 +148,13 @@ def about(graph: Graph) -> list[tuple[str, str]]:
 
 
 def _line(value: Any) -> str:
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
     if isinstance(value, (float, np.floating)):
         return number(float(value))
     if isinstance(value, (list, tuple)) and all(isinstance(v, (int, np.integer)) for v in value):
         return " × ".join(str(v) for v in value)
+    if isinstance(value, (list, tuple)):  # a target such as ["centred", 3]
+        value = " ".join(_line(v) for v in value)
     line = text(value)
     return line if len(line) <= 160 else line[:159] + "…"

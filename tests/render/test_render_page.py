@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,12 @@ from hypothesis import strategies as st
 
 import netgraph as ng
 from netgraph.errors import RenderError, UnknownName
-from netgraph.graph.graph import Graph
+from netgraph.graph.graph import Block, Graph, Layer
+from netgraph.render import wording
 from netgraph.render.encode import json_block, script_hash
 from netgraph.render.template import vis_network
 
+DATA = Path(__file__).resolve().parents[2] / "data"
 RNG = np.random.default_rng(0)
 SMALL = Graph.from_matrices([[[1.0, -2.0], [0.5, 3.0]], [[1.0, 1.0]]], names=["pixels", "fc1", "fc2"])
 BIG = Graph.from_matrices([RNG.normal(size=(50, 60)), RNG.normal(size=(10, 50))])
@@ -114,6 +117,33 @@ def test_where_it_comes_from() -> None:
     said = words(view)
     for line in ("model hash sha256:12", "input shape 1 × 2", "forward error 1.5e-16", "a · x 1", "b · x 2"):
         assert line in said
+
+
+def test_a_part_of_a_layer_says_of_how_many() -> None:
+    """A circuit holds some channels of a convolution, some pixels of an image and some units of a dense layer."""
+    notes = {}
+    for name in ("mlp", "cnn"):
+        whole = ng.read_graph(DATA / name / "graph")
+        ids = [i for i in whole.ids if i.split(":")[0] != "conv2" or int(i.split(":")[1]) < 9]
+        part = whole.select(vertices=[i for i in ids if not i.startswith("fc1:") and i != "input:0,0,0"])
+        notes[name] = [row["note"] for row in data(ng.render(part))["layers"] if row["note"]]
+    assert notes["cnn"] == ["1 channel", "8 channels · relu", "9 of 16 channels · relu", "10 units"]
+    assert notes["mlp"][0] == "63 of 64 units" and notes["mlp"][-2:] == ["32 units · relu", "10 units"]
+
+
+def test_of_tokens_no_whole_is_claimed() -> None:
+    """The channels of (tokens, features) are on the last axis: 3 of 3, and not 3 of 7 or 3 of 21."""
+    layers = (Layer("", "x", "input", (7, 3), 0, 3), Layer("m", "m", "linear", (7, 2), 3, 2))
+    graph = Graph(layers, (Block("x", "m", "linear", np.ones((2, 3))),), meta={"granularity": "channel"})
+    assert [row["note"].split()[0] for row in data(ng.render(graph))["layers"]] == ["3", "2"]
+    assert not any(" of " in row["note"] for row in data(ng.render(graph))["layers"])
+
+
+def test_facts_are_said_in_words() -> None:
+    graph = SMALL.with_meta(exact=True, target=["centred", 3], input_shape=[1, 8, 8], modules={"stability": 0.25})
+    told = dict(wording.about(graph))
+    assert (told["exact"], told["target"], told["input shape"]) == ("yes", "centred 3", "1 × 8 × 8")
+    assert told["stability"] == "0.25"
 
 
 def test_titles() -> None:

@@ -102,12 +102,12 @@
     const point = network.canvasToDOM({ x: layer.x, y: layer.top }), width = stage.clientWidth;
     const w = headings[i].offsetWidth, h = headings[i].offsetHeight;
     if (slanted) {
-      headings[i].style.transform = `translate(${point.x + 4}px,${point.y - h - 6}px) rotate(-38deg)`;
+      headings[i].style.transform = `translate(${point.x + 4}px,${point.y - h - 4}px) rotate(-38deg)`;
       return null;
     }
     const onStage = point.x > 0 && point.x < width;
     const left = onStage ? Math.min(Math.max(point.x - w / 2, 4), width - w - 4) : point.x - w / 2;
-    const top = point.y - h - 10;
+    const top = point.y - h - 7;
     headings[i].style.transform = `translate(${left}px,${top}px)`;
     return { left, right: left + w, top, bottom: top + h };
   });
