@@ -48,7 +48,7 @@ OPTIONS: dict[str, Any] = {
     },
 }
 
-PAD = {"left": 56, "right": 76, "top": 84, "bottom": 30}
+PAD = {"left": 56, "right": 76, "top": 74, "bottom": 30}
 """Room on the screen around the stage, in pixels: headings above, labels on both sides."""
 
 

@@ -42,7 +42,7 @@
   let moved = false, slanted = false;
   const fit = () => {
     const width = stage.clientWidth, height = stage.clientHeight, box = data.box;
-    const pad = slanted ? { ...data.pad, top: Math.max(data.pad.top, SLANTED * SINE + 22), right: Math.max(data.pad.right, SLANTED * 0.79 + 18) } : data.pad;
+    const pad = slanted ? { ...data.pad, top: Math.max(data.pad.top, SLANTED * SINE + 32), right: Math.max(data.pad.right, SLANTED * 0.79 + 18) } : data.pad;
     const scale = Math.min((width - pad.left - pad.right) / box.width, (height - pad.top - pad.bottom) / box.height);
     network.moveTo({
       position: { x: box.width / 2, y: box.height / 2 }, scale: Math.max(scale, 0.05), animation: false,
