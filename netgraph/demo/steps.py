@@ -71,9 +71,9 @@ def structure(subject: Subject) -> Iterator[Finding]:
     graph = subject.net.graph()
     modules = ng.modules(graph, seed=subject.seed)
     measures = {name: ng.centrality(graph, name) for name in ("strength", "pagerank", "betweenness")}
-    about = {name: modules.settings[name] for name in ("method", "seed")}
-    about |= {"quality": modules.quality, "stability": modules.stability}
-    graph = graph.with_columns(module=modules.labels, **measures).with_meta(modules=about)
+    about = {**modules.settings, "quality": modules.quality, "stability": modules.stability}
+    about = {f"modules_{name}": about[name] for name in ("method", "seed", "quality", "stability")}
+    graph = graph.with_columns(module=modules.labels, **measures).with_meta(**about)
     seen = subject.net.activations(subject.data.test_images[:20])
     ng.write_graph(graph, subject.file("graph"), activations=seen)
     ng.render(graph, subject.file("graph.html"), title=f"{subject.name}: weights")

@@ -52,9 +52,9 @@ def test_demo_says_what_is_so(done: tuple[Path, list[Finding], list[float]], net
     assert int(value(findings, network, "modules").split(",")[0]) == (
         vertices.module.nunique() - (-1 in set(vertices.module))
     )
-    about = ng.read_graph(folder / network / "graph").meta["modules"]
-    assert value(findings, network, "modules").endswith(f"stability {about['stability']:.2f}")
-    assert value(findings, network, "do other seeds agree") == agreement(about["stability"])
+    about = ng.read_graph(folder / network / "graph").meta
+    assert value(findings, network, "modules").endswith(f"stability {about['modules_stability']:.2f}")
+    assert value(findings, network, "do other seeds agree") == agreement(about["modules_stability"])
     paths = pd.read_csv(folder / network / "paths.csv")
     assert value(findings, network, "strongest path") == paths.vertices[0]
     assert float(value(findings, network, "its share").strip("%")) == pytest.approx(100 * paths.share[0], abs=0.01)
