@@ -50,7 +50,7 @@ class Flows:
         self.count = 0
 
     def add(self, played: Replay, logits: torch.Tensor, objective: torch.Tensor) -> None:
-        """One backward pass: the flows of the inputs that ``played`` holds. ``objective``: (N,) or a single number."""
+        """One backward pass: the flows of the inputs that ``played`` holds. ``objective``: (N,), one for each."""
         objective.sum().backward()
         if logits.grad is not None:
             self._through(
@@ -83,7 +83,8 @@ class Flows:
                 if bias:
                     self._through(self.biases, numbers, leaf.detach() * leaf.grad)
         for v in numbering.layers:
-            self.activation[v.start : v.start + v.size] += vertex_means(v, played.activation(v).detach()) * n
+            activation = vertex_means(v, played.activation(v).detach(), v.read.numbers)
+            self.activation[v.start : v.start + v.size] += activation * n
         self.target += float(objective.detach().sum())
         self.count += n
 
@@ -101,14 +102,29 @@ def _plus(a: Any, b: Any) -> Any:
     return a + b
 
 
-def vertex_means(v: Vertices, value: torch.Tensor) -> Array:
-    """(size,) mean over positions and inputs."""
-    small = canonical(v.numbers)
+def vertex_means(v: Vertices, value: torch.Tensor, numbers: torch.Tensor | None = None) -> Array:
+    """(size,) mean over positions and inputs of a value with the given numbers (default: as the layer was made)."""
+    small = canonical(v.numbers if numbers is None else numbers)
     total = sum_to(value, small.shape)
     means = (total / (value.numel() / total.numel())).reshape(-1).to(torch.float64).cpu().numpy()
     index = small.reshape(-1).numpy() - v.start
     counts = np.bincount(index, minlength=v.size)
     result: Array = np.bincount(index, means, v.size) / np.maximum(counts, 1)
+    return result
+
+
+def input_means(v: Vertices, value: torch.Tensor, n: int) -> Array:
+    """(n, size) the activation of each vertex on each of ``n`` inputs: means over positions."""
+    moved = [i for i, size in enumerate(v.read.shape) if value.shape[i] != size]
+    axis = moved[0] if moved else 0
+    whole = value.movedim(axis, 0) if n > 1 else value.unsqueeze(0)
+    small = canonical(v.read.numbers)
+    small = small.squeeze(axis) if n > 1 else small
+    total = sum_to(whole, (n, *small.shape))
+    means = (total / (whole.numel() / total.numel())).reshape(n, -1).to(torch.float64).cpu()
+    index = small.reshape(-1) - v.start
+    sums = torch.zeros(n, v.size, dtype=torch.float64).index_add_(1, index, means)
+    result: Array = (sums / torch.bincount(index, minlength=v.size).clamp_min(1)).numpy()
     return result
 
 

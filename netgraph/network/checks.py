@@ -28,6 +28,9 @@ class Truth:
     def __init__(self, net: Network, one: list[torch.Tensor], granularity: str, target: Any = None) -> None:
         logits = net.outputs(one)
         self.target = target if target is not None or logits.size == 1 else "prediction"
+        if target is None and logits.ndim > 2:  # no classes: a fixed random mixture of all outputs
+            weights = torch.from_numpy(np.random.default_rng(0).standard_normal(logits.shape[1:]))
+            self.target = lambda output: (output * weights).flatten(1).sum(1)
         self.granularity = granularity
         self.net, self.inputs = net, one
         self.numbering = net.programs.numbering(granularity, one, torch.float64)
@@ -46,7 +49,7 @@ class Truth:
             t = z.detach() if what == "z" else torch.zeros_like(z)
             if what != "z" and v.kind != "constant" and z.grad is not None:
                 t = z.grad
-            out[v.start : v.start + v.size] = vertex_means(v, t)
+            out[v.start : v.start + v.size] = vertex_means(v, t, v.entry.numbers)
         return out
 
     def slope_at_output(self) -> Array:
@@ -123,7 +126,7 @@ def _contributions(graph: Graph, truth: Truth) -> float:
         v = joint.layer
         here = slice(v.start, v.start + v.size)
         z = truth.played.preactivation(v).detach()
-        made[here] = (vertex_means(v, z) - bias[here]) * (z.numel() / v.size)
+        made[here] = (vertex_means(v, z, v.entry.numbers) - bias[here]) * (z.numel() / v.size)
     return relative(into, made)
 
 
@@ -240,10 +243,12 @@ def _kernels(graph: Graph, truth: Truth) -> float:
                 first, last = np.searchsorted(read, [source.start, source.stop])
                 here = block.weight[:, read[first:last] - source.start]
                 got[:, first:last] += here.toarray() if sp.issparse(here) else here
-            worst = max(worst, relative(got, _reference(joint, probe, str(graph.meta["reduce"]), read)))
+            sent = r[read] != 0
+            expected = _reference(joint, probe, str(graph.meta["reduce"]), read)
+            worst = max(worst, relative(got[:, sent], expected[:, sent]))
         elif not (isinstance(joint, Linear) and joint.taps is not None):
-            sent = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
-            worst = max(worst, relative(sent, vertex_means(v, probe.made[v.name])))
+            pushed = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
+            worst = max(worst, relative(pushed, vertex_means(v, probe.made[v.name])))
     return worst
 
 

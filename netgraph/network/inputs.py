@@ -46,9 +46,10 @@ def split(given: Sequence[torch.Tensor], step: int = BATCH) -> list[list[torch.T
     return [[x[i : i + step] for x in given] for i in range(0, len(given[0]), step)]
 
 
-def rows(pieces: Sequence[torch.Tensor]) -> np.ndarray[Any, Any]:
-    """(N, outputs) of the outputs of several batches."""
-    stacked: np.ndarray[Any, Any] = torch.cat([torch.atleast_2d(p.detach()) for p in pieces]).cpu().numpy()
+def rows(pieces: Sequence[tuple[torch.Tensor, int]]) -> np.ndarray[Any, Any]:
+    """(N, …) of the outputs of several batches, each with its number of inputs; a regressor's (N,) becomes (N, 1)."""
+    parts = [p.detach().reshape(n, -1) if p.dim() <= 1 else p.detach() for p, n in pieces]
+    stacked: np.ndarray[Any, Any] = torch.cat(parts).cpu().numpy()
     return stacked
 
 

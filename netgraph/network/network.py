@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from netgraph.errors import unknown
 from netgraph.graph.graph import Graph
 from netgraph.network import masking
-from netgraph.network.assemble import Flows, bias_vertices, build, layers, vertex_means
+from netgraph.network.assemble import Flows, bias_vertices, build, input_means, layers
 from netgraph.network.description import fingerprint, kinds, metadata
 from netgraph.network.inputs import as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows
 from netgraph.network.play import play
@@ -85,6 +84,7 @@ class Network:
     def __init__(self, model: Callable[..., Any], example: Any) -> None:
         self.model = model
         refuse_nonfinite(model)
+        self._hash: tuple[Any, str] | None = None
         self.programs = Programs(model, example_inputs(model, example))
         self.programs.numbering("channel")  # what has no rule is refused here
 
@@ -100,10 +100,13 @@ class Network:
         """Floating dtype that the model runs in."""
         return self.programs.program().tape.dtype
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """sha256 of the operations and the parameters, 16 hexadecimal digits."""
-        return fingerprint(self.programs.program().tape)
+        state = self.programs.state
+        if self._hash is None or self._hash[0] != state:
+            self._hash = (state, fingerprint(self.programs.program().tape))
+        return self._hash[1]
 
     def __repr__(self) -> str:
         tape = self.programs.program().tape
@@ -140,7 +143,7 @@ class Network:
             tape = self.programs.tape(batch)
             return play(tape, batch, keep=[tape.logits_slot])[1][tape.logits_slot]
 
-        return rows([logits(batch) for batch, _ in self.programs.batches(given)])
+        return rows([(logits(batch), len(batch[0])) for batch, _ in self.programs.batches(given)])
 
     # -- graphs --------------------------------------------------------------------------------------
 
@@ -280,10 +283,11 @@ class Network:
             )
             played.run(batch)
             for v in numbering.layers:
-                value = played.activation(v)
-                for k in range(n):
-                    one = value[k : k + 1] if value.shape[0] == n and n > 1 else value
-                    table[row + k, v.start : v.start + v.size] = vertex_means(v, one)
+                constant = v.kind == "constant"
+                means = input_means(
+                    v, played.activation(v)[None] if constant else played.activation(v), 1 if constant else n
+                )
+                table[row : row + n, v.start : v.start + v.size] = means
             row += n
         return pd.DataFrame(table, columns=pd.Index(Graph(layers(numbering), ()).ids, name="vertex"))
 
@@ -342,7 +346,7 @@ class Network:
                 reference=base,
                 device=batch[0].device,
             )
-            logits.append(played.run(batch))
+            logits.append((played.run(batch), len(batch[0])))
         return rows(logits)
 
     def verify(self, inputs: Any = None) -> Verification:

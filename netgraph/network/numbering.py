@@ -13,7 +13,7 @@ from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
 from netgraph.network.elementwise import Elementwise, Linear, Mixing, Select
 from netgraph.network.shapes import canonical, conv_entries, count, group_rows, lift
-from netgraph.network.vertices import At, Form
+from netgraph.network.vertices import At, Form, Stage
 
 
 class Numbering(Carrying):
@@ -28,28 +28,31 @@ class Numbering(Carrying):
             self.owners[at] = x.numbers
             return replace(x, gated=True, fresh=None)
         factor = torch.as_tensor(k, dtype=torch.float64)
-        if (
-            fold
-            and x.fresh is not None
-            and x.single
-            and not x.gated
-            and x.scale is None
-            and x.fresh.kind in {"conv", "linear"}
-        ):
-            self.bases[at] = x.fresh
-            x.fresh.entry = x.fresh.read = at
+        if fold and self._foldable(x):
+            assert x.fresh is not None
             per_vertex = self.per_vertex(x.fresh, x.numbers, factor.expand(shape))
-            self.joints[self.joint_of[x.fresh.name]].fold(per_vertex)
-            if x.fresh.bias is not None:
-                x.fresh.bias = x.fresh.bias * per_vertex
-            return x
+            if per_vertex is not None:
+                self.bases[at] = x.fresh
+                x.fresh.entry = x.fresh.read = Stage(at, x.numbers, x.shape)
+                self.joints[self.joint_of[x.fresh.name]].fold(per_vertex)
+                if x.fresh.bias is not None:
+                    x.fresh.bias = x.fresh.bias * per_vertex
+                return x
         zero = factor == 0
-        if bool(zero.any()):
-            x = self._constant(x, zero.expand(shape).clone())
+        if self.unit and bool(zero.any()):  # nothing of the vertex is left there; a channel keeps its number
+            x = replace(x, numbers=canonical(torch.where(zero, -1, x.numbers.expand(shape))))
             factor = torch.where(zero, torch.ones_like(factor), factor)
         scale = lift(factor, len(shape))
         scale = scale if x.scale is None else scale * x.scale
         return replace(x, scale=scale, fresh=None)
+
+    def _foldable(self, x: Form) -> bool:
+        """Whether a scale may go into the weights of the layer that ``x`` is, element by element as it was made."""
+        plain = x.fresh is not None and x.single and not x.gated and x.scale is None
+        if not plain or x.fresh is None or x.fresh.kind not in {"conv", "linear"}:
+            return False
+        made = x.fresh.numbers
+        return tuple(made.shape) == tuple(x.numbers.shape) and torch.equal(made, x.numbers)
 
     def shift(self, x: Form, c: Any) -> Form:
         """Add something that does not come from a vertex."""
@@ -62,26 +65,25 @@ class Numbering(Carrying):
         self.owners[at] = x.numbers
         layer = x.fresh
         if layer is not None and x.single and not x.gated and known and x.scale is None and layer.kind != "input":
-            constant = torch.as_tensor(c, dtype=torch.float64).expand(shape)
-            if bool(constant.any()):
-                added = self.per_vertex(layer, x.numbers, constant)
+            added = self.per_vertex(layer, x.numbers, torch.as_tensor(c, dtype=torch.float64).expand(shape))
+            if added is not None:
                 layer.bias = added if layer.bias is None else layer.bias + added
-            self.bases[at] = layer
-            layer.entry = layer.read = at
-            return x
+                self.bases[at] = layer
+                layer.entry = layer.read = Stage(at, x.numbers, x.shape)
+                return x
         return replace(x, fresh=None)
 
     def gate(self, x: Form, fn: Callable[[torch.Tensor], torch.Tensor], name: str) -> Form:
         """An elementwise function: the secant through its value at the input."""
         at = self.at()
-        at_zero = float(fn(torch.zeros((), dtype=torch.float64)))
-        if at_zero != 0 and bool((x.numbers < 0).any()):
+        at_zero = fn(torch.zeros((), dtype=torch.float64))
+        if bool((at_zero != 0).any()) and bool((x.numbers < 0).any()):
             x = self._constant(x, x.full < 0)
         self.owners[at] = x.numbers
-        layer = x.fresh if x.single else None
+        layer = x.fresh if x.single and x.fresh is not None and x.fresh.kind != "input" else None
         if layer is not None:
             layer.activation = name if layer.activation is None else f"{layer.activation}+{name}"
-            layer.read = at
+            layer.read = Stage(at, x.numbers, x.shape)
         return replace(x, gated=True, fresh=layer)
 
     def mix(self, terms: Sequence[tuple[Form, Any]], kind: str, label: str = "") -> Form:
@@ -218,8 +220,13 @@ class Numbering(Carrying):
         shape = tuple(self.frozen(op, x).shape)
         if all(n == 1 for n in x.numbers.shape[-spatial:]):
             scale = x.scale
+            ones = [1] * (len(x.shape) - spatial)
+            gain = op(torch.ones((*ones, *x.shape[-spatial:]), dtype=torch.float64))
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
                 scale = op(scale.expand(x.shape))
+            elif self.unit or float(gain.abs().max()) != 1:  # windows over padding weigh less; the inner ones count
+                gain = canonical(gain) if self.unit else gain.abs().max().reshape([1] * gain.dim())
+                scale = gain if scale is None else scale * gain
             return Form(shape, x.numbers, scale, x.gated)
         rows, cols, coefficients = entries()
         lead = count(x.shape[:-spatial])
@@ -254,7 +261,9 @@ class Numbering(Carrying):
         shape = tuple(1 if i in dims else n for i, n in enumerate(x.shape))
         if not over:
             return Form(shape, x.numbers, scale, x.gated)
-        small = tuple(x.numbers.shape)
+        wide = x.numbers.shape if scale is None else torch.broadcast_shapes(x.numbers.shape, scale.shape)
+        x = replace(x, numbers=x.numbers.expand(wide))  # where the scale differs, the sums do
+        small = tuple(wide)
         target = tuple(1 if i in over else n for i, n in enumerate(small))
         new = torch.arange(count(target)).reshape(target)
         rows = new.expand(small).reshape(-1).clone()

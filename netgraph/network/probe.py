@@ -31,8 +31,9 @@ class Probe(Replay):
         self.truth = truth
         generator = torch.Generator().manual_seed(seed)
         self.at_vertex = torch.rand(self.numbering.n, generator=generator, dtype=torch.float64) + 0.5
-        for layer in self.numbering.layers:
-            if layer.kind == "constant":
+        placed = [numbers.reshape(-1) for numbers in self.numbering.lifts.values()]
+        for layer in self.numbering.layers:  # constants that entered on the way have no number to push
+            if layer.kind == "constant" and not any(bool((n == layer.start).any()) for n in placed):
                 self.at_vertex[layer.start : layer.start + layer.size] = 0
         self.made: dict[str, torch.Tensor] = {}
         self.read: dict[At, list[torch.Tensor]] = {}
@@ -63,7 +64,7 @@ class Probe(Replay):
         return Value(self._numbers(numbers, c.shape))  # a constant of a feature's vertex stands in its place
 
     def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
-        return Value(torch.zeros(c.shape, dtype=torch.float64))
+        return Value(self._numbers(numbers, c.shape))
 
     def scale(self, x: Value, k: Any, fold: bool = False) -> Value:
         at = self.at()

@@ -15,7 +15,7 @@ from netgraph.network.operations import flowing, lookup
 from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
-from netgraph.network.tape import Tape
+from netgraph.network.tape import Call, Tape
 
 GRANULARITIES = ("channel", "unit", "layer")
 """What a vertex may be. Layers are made of the graph of channels; the other two are numbered here."""
@@ -31,9 +31,12 @@ class Programs:
         self.example = list(example)
         self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
         self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
+        self._state = self.state
 
     def tape(self, given: Sequence[torch.Tensor], numbering: Numbering | None = None) -> Tape:
         """The tape for inputs of these shapes; with ``numbering``, refused where it is another branch's."""
+        self._refresh()
+        given = self._native(given)
         key = tuple(tuple(x.shape) for x in given)
         known = self._tapes.get(key)
         if known is None or known.branches:
@@ -41,7 +44,7 @@ class Programs:
             if len(self._tapes) >= KEPT:
                 self._tapes.clear()
             self._tapes[key] = known
-        if numbering is not None and known.branches and known.signature != numbering.tape.signature:
+        if numbering is not None and known.branches and known.wiring != numbering.tape.wiring:
             raise InputError(
                 f"these inputs take different branches of the model ({', '.join(sorted(set(known.branches)))}), which "
                 "are different graphs: pass the inputs one at a time"
@@ -50,7 +53,8 @@ class Programs:
 
     def program(self, given: Sequence[torch.Tensor] | None = None) -> Program:
         """The program of the first of the given inputs (default: the example)."""
-        one = [x[:1] for x in (self.example if given is None else given)]
+        self._refresh()
+        one = self._native([x[:1] for x in (self.example if given is None else given)])
         key = tuple(tuple(x.shape) for x in one)
         known = self._programs.get(key)
         if known is None or known.tape.branches:
@@ -62,6 +66,26 @@ class Programs:
                 )
             known = self._programs[key] = Program(tape)
         return known
+
+    def _native(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """In the dtypes that the model takes."""
+        return [x.detach().to(e.dtype) for x, e in zip(given, self.example, strict=True)]
+
+    @property
+    def state(self) -> tuple[tuple[int, int], ...]:
+        """Changes whenever a parameter or buffer of the model is written to or replaced."""
+        if not isinstance(self.model, torch.nn.Module):
+            return ()
+        held = (*self.model.parameters(), *self.model.buffers())
+        return tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in held)
+
+    def _refresh(self) -> None:
+        """Forget what was recorded with other parameters: the graph is that of the model as it is now."""
+        now = self.state
+        if now != self._state:
+            self._state = now
+            self._programs.clear()
+            self._tapes.clear()
 
     def numbering(
         self, granularity: str, given: Sequence[torch.Tensor] | None = None, dtype: torch.dtype | None = None
@@ -75,6 +99,8 @@ class Programs:
     def batches(self, given: list[torch.Tensor], target: Any = None) -> list[tuple[list[torch.Tensor], Any]]:
         """(batch, its targets) that can be played at once: one by one where the program differs between inputs."""
         n = len(given[0])
+        if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
+            target = int(target)
         step = BATCH if self._together(given) else 1
         if isinstance(target, (torch.Tensor, np.ndarray, list)) and len(target) == n:
             targets = [target[i : i + step] for i in range(0, n, step)]
@@ -94,7 +120,8 @@ class Programs:
         n = len(batch[0])
         for slot in self.numbering("channel", given).forms:
             few, many = one.shapes[slot], tape.shapes[slot]
-            if len(few) != len(many) or any(a != b and not (a == 1 and b == n) for a, b in zip(few, many, strict=True)):
+            grown = [(a, b) for a, b in zip(few, many, strict=False) if a != b]
+            if len(few) != len(many) or grown != [(1, n)]:  # merged with another axis, or summed over the inputs
                 return False
         return True
 
@@ -139,7 +166,7 @@ class Program:
             if call.index not in values or not any(s in reached for s in call.reads):
                 continue
             if call.name == "convolution":
-                return len(shape) - (len(self.tape.shapes[call.reads[1]]) - 1) if len(shape) > 2 else None
+                return self._channels_of(i, call)
             if call.name in {"addmm", "mm", "mv", "bmm"}:
                 operand = next(s for s in call.reads if s in reached)
                 rows = count(self.tape.shapes[operand][:-1])
@@ -149,3 +176,20 @@ class Program:
             if lookup(call).rule is not None:
                 reached.update(s for s in call.outputs if s is not None)
         return None
+
+    def _channels_of(self, i: int, call: Call) -> int | None:
+        """The axis of an input along which the channels of a convolution lie, whatever moved on the way."""
+        shape = self.tape.shapes[self.tape.inputs[i]]
+        units = [torch.arange(count(self.tape.shapes[s])).reshape(self.tape.shapes[s]) for s in self.tape.inputs]
+        first = Numbering(self.tape, "unit", constants(self.tape, self.tape.dtype), units)
+        first.run(before=call.index)
+        form, layer = first.forms[call.reads[0]], first.forms[self.tape.inputs[i]].numbers
+        start, rank = int(layer.min()), len(self.tape.shapes[call.reads[1]])
+        full = form.full if len(form.shape) == rank else form.full[None]
+        by_channel = full.movedim(1, 0).reshape(full.shape[1], -1) - start
+        if bool((by_channel < 0).any()) or bool((by_channel >= count(shape)).any()):  # padded, or not the input alone
+            return len(shape) - (rank - 1) if len(shape) > 2 else None
+        places = torch.stack(torch.unravel_index(by_channel, shape), -1)
+        constant = [a for a in range(1, len(shape)) if bool((places[..., a] == places[:, :1, a]).all())]
+        varied = [a for a in constant if shape[a] == full.shape[1] and len(places[:, 0, a].unique()) == shape[a]]
+        return varied[0] if varied else None

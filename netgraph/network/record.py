@@ -29,6 +29,11 @@ from netgraph.network.tape import Call, Slot, Tape
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 _MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd, torch.nn.RReLU)
+_SHAPES = {
+    "zeros_like": 0, "empty_like": 0, "new_zeros": 0, "new_empty": 0, "ones_like": 1, "new_ones": 1, "full_like": None,
+    "new_full": None, "new_empty_strided": 0,
+}  # fmt: skip
+"""Operations that take nothing but the shape of a tensor, and what they fill it with (None: their last argument)."""
 _UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 
 
@@ -44,6 +49,7 @@ def record(model: Callable[..., Any], args: tuple[Any, ...]) -> Tape:
     RecordError : the model raised another error of its own.
     UnsupportedOperation : it used an operation that cannot be put on a tape.
     """
+    args = pytree.tree_map_only(torch.Tensor, lambda t: t.detach().clone(), args)  # the model may write to them
     tensors = [leaf for leaf in pytree.tree_leaves(args) if isinstance(leaf, torch.Tensor)]
     floats = [t for t in tensors if t.is_floating_point()]
     tape = Tape(dtype=floats[0].dtype if floats else torch.get_default_dtype())
@@ -108,7 +114,7 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
             m.training = False
         torch.backends.mha.set_fastpath_enabled(False)
         math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), math:
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math:
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
@@ -276,7 +282,7 @@ class _Recorder(TorchDispatchMode):
         self.module = self._stack[-1]
         slots = pytree.tree_map_only(torch.Tensor, self._read, (args, kwargs))
         writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
-        if writes:
+        if writes and not _asleep(name, args, kwargs):
             return self._inplace(func, name, writes, args, kwargs, slots)
         out = func(*args, **kwargs)
         if name in {"_local_scalar_dense", "equal"}:
@@ -285,6 +291,10 @@ class _Recorder(TorchDispatchMode):
         random = torch.Tag.nondeterministic_seeded in func.tags and not _asleep(name, args, kwargs)
         op = getattr(torch.ops.aten, _UNINITIALISED[name]) if name in _UNINITIALISED else func
         call_args, call_kwargs = slots
+        if name in _SHAPES:
+            value = _SHAPES[name] if _SHAPES[name] is not None else args[-1]
+            op, name, call_args = torch.ops.aten.full, "full", (list(out.shape), value)
+            call_kwargs = {"dtype": out.dtype, "device": out.device}
         made = self._emit(op, name, call_args, call_kwargs, outputs, random)
         for tensor, slot in zip(outputs, made, strict=True):
             if slot is None:
@@ -343,6 +353,8 @@ class _Recorder(TorchDispatchMode):
 
 def _asleep(name: str, args: Any, kwargs: Any) -> bool:
     """Dropout outside training draws nothing."""
+    if name.startswith("rrelu"):
+        return not next((a for a in args if isinstance(a, bool)), kwargs.get("training", False))
     if name == "native_dropout":
         return not (args[2] if len(args) > 2 else kwargs.get("train", True))
     return name.startswith("_scaled_dot_product")

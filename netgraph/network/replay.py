@@ -14,7 +14,7 @@ import torch
 
 from netgraph.network.blocks import Record
 from netgraph.network.elementwise import Elementwise, Linear, Select
-from netgraph.network.shapes import Geometry, batchify
+from netgraph.network.shapes import Geometry, batchify, lift
 from netgraph.network.values import Run, Value
 from netgraph.network.vertices import At
 
@@ -112,8 +112,8 @@ class Replay(Run):
                 slope = torch.where(held == 0, _slope_at_zero(fn, held), slope)
         out = z * slope
         constant = at_zero.expand(z.shape)
-        if bool(at_zero != 0):
-            out = out + self._share(at_zero.reshape([1] * z.dim()), self.numbering.owners[at])
+        if bool((at_zero != 0).any()):
+            out = out + self._share(lift(at_zero, z.dim()), self.numbering.owners[at])
         self.reads[at] = out
         if not self.track_gates:
             return Value(out)
@@ -220,9 +220,16 @@ class Replay(Run):
         """A linear operation on positions."""
         at = self.at()
         if at not in self.numbering.joints:
-            value: Value = self.move(op, x)
-            return value
+            return self._alike(op, x)
         return self._made(at, op(x.tensor), [x], [])
+
+    def _alike(self, op: Callable[[torch.Tensor], torch.Tensor], x: Value) -> Value:
+        """A linear operation on elements of one vertex: what it makes of ones is part of the scale, not of the gate."""
+        if not self.track_gates:
+            return Value(op(x.tensor))
+        gate, constant = x.tie()
+        gain = op(torch.ones_like(x.tensor))
+        return Value(op(x.tensor), op(gate) / torch.where(gain == 0, torch.ones_like(gain), gain), op(constant))
 
     def reduce(self, x: Value, dims: Sequence[int], mean: bool) -> Value:
         """Sum or mean over axes (kept, with size 1)."""
@@ -233,10 +240,9 @@ class Replay(Run):
 
         joint = self.numbering.joints.get(at)
         if not isinstance(joint, Linear):
-            value: Value = self.move(over(dims), x)
-            return value
+            return self._alike(over(dims), x)
         if joint.before:
-            x = self.move(over(joint.before), x)
+            x = self._alike(over(joint.before), x)
         return self._made(at, over([d for d in dims if d not in joint.before])(x.tensor), [x], [])
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:

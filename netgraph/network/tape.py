@@ -129,6 +129,18 @@ class Tape:
         """What was called, without the shapes: equal for tapes of the same program."""
         return [call.name for call in self.calls]
 
+    @property
+    def wiring(self) -> list[str]:
+        """The calls with all that they were given: equal for runs of the same program on inputs of the same shape."""
+        return [f"{c.name} {c.args!r} {c.kwargs!r} {[self._origin(s) for s in c.reads]}" for c in self.calls]
+
+    def _origin(self, slot: int) -> str:
+        """Which constant a slot holds: its name, or its values where it is small."""
+        held = self.constants.get(slot)
+        if held is None:
+            return ""
+        return self.names.get(slot) or (str(held.tolist()) if held.numel() <= 64 else str(tuple(held.shape)))
+
     @cached_property
     def uses(self) -> Counter[int]:
         """How often each slot is read by a call that matters, or given back."""

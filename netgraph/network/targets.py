@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from netgraph.errors import InputError, unknown
@@ -23,7 +24,7 @@ def objective(target: Any) -> Objective:
     target : ``None`` (a single output), a class number (its raw logit), ``("logit", c)``, ``("centred", c)`` (logit c
         minus the mean of the others), a pair ``(a, b)`` (difference of two logits), ``"prediction"``, a tensor with a
         class per input, a vertex id such as ``"fc2:7"`` (its activation, the mean over positions at channel
-        granularity), or a function of the logits that gives a number per input or one number.
+        granularity), or a function of the logits that gives a number per input.
 
     Raises
     ------
@@ -34,7 +35,7 @@ def objective(target: Any) -> Objective:
     tensor([4.5000])
     """
     if callable(target):
-        return lambda _, logits: torch.atleast_1d(target(logits))
+        return lambda played, logits: _called(target, logits, played)
     if isinstance(target, str) and ":" in target:
         return lambda played, _: _vertex(played, target)
     if isinstance(target, str) and target != "prediction":
@@ -42,11 +43,24 @@ def objective(target: Any) -> Objective:
             f"target={target!r}: expected a class number, 'prediction', a vertex id such as 'fc2:7', a pair or a "
             "function"
         )
-    return lambda _, logits: _classes(target, logits)
+    if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
+        target = int(target)
+    return lambda played, logits: _classes(target, logits, 1 if played is None else len(played.inputs[0]))
 
 
-def _classes(target: Any, logits: torch.Tensor) -> torch.Tensor:
-    logits = logits.reshape(1, -1) if logits.dim() <= 1 else logits
+def _called(target: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor, played: Replay) -> torch.Tensor:
+    values, n = torch.as_tensor(target(logits)), len(played.inputs[0])
+    if values.numel() != n:
+        raise InputError(
+            f"target gave {values.numel()} numbers for {n} inputs: return one for each, such as "
+            "logits[:, 0] - logits[:, 1]"
+        )
+    return values.reshape(n)
+
+
+def _classes(target: Any, logits: torch.Tensor, inputs: int) -> torch.Tensor:
+    if logits.dim() <= 1:  # a regressor's (N,), or one input without a batch axis
+        logits = logits.reshape(inputs, -1)
     if logits.dim() > 2:
         raise InputError(
             f"the output has shape {tuple(logits.shape)}, not (inputs, classes): pass target= as a function of the "
@@ -105,8 +119,8 @@ def _vertex(played: Replay, name: str) -> torch.Tensor:
         raise InputError(
             f"target {name!r} is no vertex: layer {layer_name!r} has vertices of shape {layer.grid}"
         ) from None
-    value = played.activation(layer)
-    flat = batchify(value, canonical(layer.numbers).shape)
-    at = torch.nonzero(canonical(layer.numbers).reshape(-1) == layer.start + offset)[0, 0]
+    here = canonical(layer.read.numbers)
+    flat = batchify(played.activation(layer), here.shape)
+    mine = flat[:, here.reshape(-1) == layer.start + offset].mean(1)
     n = played.inputs[0].shape[0]
-    return flat[:, at].reshape(n, -1).mean(1) if flat.shape[0] % max(n, 1) == 0 else flat[:, at].mean().reshape(1)
+    return mine.reshape(n, -1).mean(1) if len(mine) % max(n, 1) == 0 else mine.mean().reshape(1)

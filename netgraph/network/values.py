@@ -163,11 +163,11 @@ class Run:
 
     def activation(self, layer: Vertices) -> torch.Tensor:
         """A layer's value after its own activation function."""
-        return self._stage(layer, layer.read)
+        return self._stage(layer, layer.read.at)
 
     def preactivation(self, layer: Vertices) -> torch.Tensor:
         """A layer's value z, bias included, before its activation function."""
-        return self._stage(layer, layer.entry)
+        return self._stage(layer, layer.entry.at)
 
     def _stage(self, layer: Vertices, at: At | None) -> torch.Tensor:
         if at is not None and at in self.reads:
@@ -210,4 +210,4 @@ class Run:
         small = canonical(c)
         leaf = small.expand(torch.broadcast_shapes(small.shape, numbers.shape)).clone().requires_grad_()
         self.shares.append((leaf, numbers, bias))
-        return leaf
+        return leaf.expand(torch.broadcast_shapes(leaf.shape, c.shape))

@@ -21,6 +21,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from netgraph.network.checks import Truth, check, relative
+from netgraph.network.play import play
 from netgraph.network.record import undisturbed
 from netgraph.network.replay import Replay
 from netgraph.network.tape import Tape, fill
@@ -121,15 +122,30 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
 
 
 def forward_error(net: Network, given: list[torch.Tensor]) -> float:
-    """The frozen replay in float64 against the model in float64 (in its own dtype where it cannot be converted)."""
-    expected, dtype = _model_output(net, given)
-    got = []
+    """The frozen replay in float64 against the model in float64.
+
+    A model that makes tensors of its own dtype cannot be converted: then its tape, played as it was recorded, is held
+    against it, and the frozen replay against that tape in float64.
+    """
+    worst = 0.0
     for i in range(len(given[0])):
         one = [x[i : i + 1] for x in given]
         tape = net.programs.tape(one)
-        played = Replay(tape, net.programs.numbering("channel", one, dtype), dtype, gradients=False)
-        got.append(_finish(tape, played.run([x.to(dtype) for x in one])))
-    return relative(torch.cat(got).reshape(-1).numpy(), expected.reshape(-1).numpy())
+        played = Replay(tape, net.programs.numbering("channel", one, torch.float64), torch.float64, gradients=False)
+        got = _finish(tape, played.run([x.double() for x in one]))
+        expected = _double(net.model, one)
+        if expected is None:
+            own = [x.to(net.dtype) for x in one]
+            with undisturbed(net.model):
+                output = _main(net.model(*[x.clone() for x in own]))
+            worst = max(worst, _gap(_main(play(tape, own)[0]), output))
+            expected = _main(play(tape, one, torch.float64)[0])
+        worst = max(worst, _gap(got, expected))
+    return worst
+
+
+def _gap(got: torch.Tensor, expected: torch.Tensor) -> float:
+    return relative(got.detach().double().reshape(-1).numpy(), expected.detach().double().reshape(-1).numpy())
 
 
 def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
@@ -144,15 +160,16 @@ def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
     return output
 
 
-def _model_output(net: Network, given: list[torch.Tensor]) -> tuple[torch.Tensor, torch.dtype]:
-    model: Any = net.model
+def _double(model: Any, one: list[torch.Tensor]) -> torch.Tensor | None:
+    """The output of the model in float64; None where it has no such form."""
+    if not isinstance(model, torch.nn.Module):
+        return None
     with undisturbed(model):
-        if isinstance(model, torch.nn.Module):
-            double, dtype = copy.deepcopy(model).double(), torch.float64
-        else:
-            double, dtype = model, net.dtype
-        outs = [double(*[x[i : i + 1].to(dtype) for x in given]) for i in range(len(given[0]))]
-    return torch.cat([torch.atleast_1d(_main(out)) for out in outs]), dtype
+        try:
+            output = _main(copy.deepcopy(model).double()(*[x.double().clone() for x in one]))
+        except RuntimeError:  # tensors of another dtype inside, or weights that cannot be copied
+            return None
+    return output if output.dtype == torch.float64 else None
 
 
 def _main(out: Any) -> torch.Tensor:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
@@ -29,6 +29,17 @@ At = tuple[int, int]
 """Which step of which call: the same in every pass over the same program."""
 
 
+class Stage(NamedTuple):
+    """A value that is nothing but a layer: the step after which it stands (None: as it was made), numbers and shape.
+
+    Elements may have been moved since the layer was made, so the numbers are the stage's own; the batch is one.
+    """
+
+    at: At | None
+    numbers: torch.Tensor
+    shape: tuple[int, ...]
+
+
 @dataclass(eq=False)
 class Vertices:
     """The vertices that one operation made: a layer of the graph to be.
@@ -38,8 +49,8 @@ class Vertices:
     name, module, kind, shape, start, size, activation, grid : as in :class:`netgraph.graph.graph.Layer`.
     numbers : int64, broadcasts to the tensor that was made: the vertex of each element.
     bias : (size,) float64, or None.
-    entry : the step after which its value z (bias included) stands; None: the joint's own.
-    read : the step after which its activation stands; None: z.
+    entry : where its value z (bias included) stands.
+    read : where its activation stands.
     """
 
     name: str
@@ -52,8 +63,12 @@ class Vertices:
     numbers: torch.Tensor
     bias: torch.Tensor | None = None
     activation: str | None = None
-    entry: At | None = None
-    read: At | None = None
+    entry: Stage = field(init=False)
+    read: Stage = field(init=False)
+
+    def stand(self, shape: Sequence[int]) -> None:
+        """As it was made, with a batch of one."""
+        self.entry = self.read = Stage(None, self.numbers, tuple(shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,9 +149,9 @@ class Layers:
         """Number of vertices."""
         return self._next()
 
-    def run(self) -> None:
-        """Play every call through which values flow to the output."""
-        for call in self.tape.calls:
+    def run(self, before: int | None = None) -> None:
+        """Play every call through which values flow to the output (those before a call's index, where one is given)."""
+        for call in self.tape.calls[:before]:
             if call.index in self.flowing:
                 self._play(call)
 
@@ -183,8 +198,11 @@ class Layers:
         self.repeats[name] += 1
         times = self.repeats[name]
         unique = f"{name}{times}" if name.endswith("_") else name if times == 1 else f"{name}#{times}"
-        shape = tuple(shape[1:]) if len(shape) > 1 and shape[0] == 1 else tuple(shape)
-        layer = Vertices(unique, module, kind, shape, self._next(), size, tuple(grid), numbers)
+        while any(layer.name == unique for layer in self.layers):
+            unique += "'"
+        plain = tuple(shape[1:]) if len(shape) > 1 and shape[0] == 1 else tuple(shape)
+        layer = Vertices(unique, module, kind, plain, self._next(), size, tuple(grid), numbers)
+        layer.stand(shape)
         self.layers.append(layer)
         return layer
 
@@ -218,13 +236,13 @@ class Layers:
             scale = torch.where(mask, torch.ones((), dtype=scale.dtype), scale.expand(form.shape))
         return replace(form, numbers=canonical(full), scale=scale, fresh=None)
 
-    def per_vertex(self, layer: Vertices, numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-        """Mean of ``values`` over the elements of each vertex of ``layer``."""
-        small = numbers.expand(values.shape)
-        index = (small - layer.start).reshape(-1)
+    def per_vertex(self, layer: Vertices, numbers: torch.Tensor, values: torch.Tensor) -> torch.Tensor | None:
+        """(size,) the value that all elements of a vertex share; None where they differ, or a vertex has no element."""
+        index = (numbers.expand(values.shape) - layer.start).reshape(-1)
         flat = values.reshape(-1).to(torch.float64)
-        total = torch.zeros(layer.size, dtype=torch.float64).index_add_(0, index, flat)
-        return total / torch.bincount(index, minlength=layer.size).clamp_min(1)
+        low = torch.full((layer.size,), torch.inf, dtype=torch.float64).scatter_reduce_(0, index, flat, "amin")
+        high = torch.full((layer.size,), -torch.inf, dtype=torch.float64).scatter_reduce_(0, index, flat, "amax")
+        return low if torch.equal(low, high) else None
 
     def _lift(self, x: Any, at: At, place: int = 0) -> Form:
         """A tensor that is joined to tracked ones: vertices of its own, unless it is 0."""

@@ -93,6 +93,8 @@ def flowing(tape: Tape) -> frozenset[int]:
         if (row is not None and row.rule is None) or not any(s in tape.dependent for s in call.reads):
             continue
         calls.add(call.index)
-        held = () if row is None else row.held
-        wanted.update(slots((tuple(a for i, a in enumerate(call.args) if i not in held), call.kwargs)))
+        free = [a for i, a in enumerate(call.args) if row is None or i not in row.held]
+        if not any(s in tape.dependent for s in slots((free, call.kwargs))):
+            free = list(call.args)  # a constant over a tracked denominator: then that is where the value flows
+        wanted.update(s for s in slots((free, call.kwargs)) if tape.floating(s))
     return frozenset(calls)

@@ -124,6 +124,8 @@ def _div(run: Any, call: Any, x: Any, y: Any, *, rounding_mode: Any = None) -> A
     """x / y: a constant scales; a tracked denominator is held fixed."""
     if rounding_mode is not None:
         raise UnsupportedOperation(f"{call.place()}: division with rounding has no slope; no value can flow through it")
+    if run.tracked(y) and not run.tracked(x):  # c / y = y · (c / y²), the factor held fixed
+        return run.scale(y, run.frozen(lambda t: x / (t * t), y))
     return multiply(run, call, x, run.frozen(lambda t: 1 / t, y) if run.tracked(y) else 1 / y)
 
 

@@ -16,8 +16,6 @@ ROWS = [
         "argmax",
         "argmin",
         "argsort",
-        "topk",
-        "sort",
         "nonzero",
         "isnan",
         "isinf",

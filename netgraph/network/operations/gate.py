@@ -7,27 +7,29 @@ from typing import Any
 
 import torch
 
+from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation
 
 
 def pointwise(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
-    """φ(x), one tracked argument in front; the others constant."""
-    if not run.tracked(x):  # a constant in front: e.g. pow(2, x)
-        rest_tracked = [i for i, r in enumerate(rest) if run.tracked(r)]
-        place = rest_tracked[0]
-
-        def turned(t: torch.Tensor) -> torch.Tensor:
-            filled = [*rest[:place], t, *rest[place + 1 :]]
-            out: torch.Tensor = call.op(x, *filled, **options)
-            return out
-
-        return run.gate(rest[place], turned, call.name)
+    """φ(x) with one tracked argument, the others constant; held fixed as a factor where φ(0) is not finite."""
+    given = [x, *rest]
+    places = [i for i, value in enumerate(given) if run.tracked(value)]
+    if len(places) != 1:
+        raise UnsupportedOperation(
+            f"{call.place()} joins {len(places)} tensors that depend on the input in one step that has no "
+            "rule: write it with sums and products"
+        )
 
     def fn(t: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = call.op(t, *rest, **options)
-        return out
+        out = call.op(*given[: places[0]], t, *given[places[0] + 1 :], **options)
+        first: torch.Tensor = out[0] if isinstance(out, tuple) else out
+        return first
 
-    return run.gate(x, fn, call.name)
+    tracked = given[places[0]]
+    if not bool(torch.isfinite(fn(torch.zeros((), dtype=torch.float64))).all()):
+        return run.scale(tracked, run.frozen(lambda t: fn(t) / t, tracked))
+    return run.gate(tracked, fn, call.name)
 
 
 def _prelu(run: Any, call: Any, x: Any, weight: Any) -> Any:
@@ -43,6 +45,11 @@ def _prelu(run: Any, call: Any, x: Any, weight: Any) -> Any:
     return run.gate(x, fn, "prelu")
 
 
+def _rrelu(run: Any, call: Any, x: Any, noise: Any, lower: float = 1 / 8, upper: float = 1 / 3, *rest: Any) -> Any:
+    """max(0, z) + ½(lower + upper)·min(0, z), as outside training."""
+    return run.gate(x, lambda t: torch.nn.functional.leaky_relu(t, (lower + upper) / 2), "rrelu")
+
+
 def _pick(better: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], name: str) -> Any:
     def rule(run: Any, call: Any, x: Any, y: Any) -> Any:
         """The larger (smaller) of two tensors, elementwise: the one that wins passes."""
@@ -50,7 +57,7 @@ def _pick(better: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], name: st
             first = run.frozen(lambda a, b: better(a, b).to(a.dtype), x, y)
             return run.mix([(x, first), (y, 1 - first)], "select", name)
         tracked, other = (x, y) if run.tracked(x) else (y, x)
-        return run.gate(tracked, lambda t: call.op(t, torch.as_tensor(other, dtype=t.dtype)), name)
+        return run.gate(tracked, lambda t: call.op(t, torch.as_tensor(other).to(t)), name)
 
     return rule
 
@@ -60,7 +67,7 @@ def _where(run: Any, call: Any, condition: Any, x: Any, y: Any) -> Any:
     return _blend(run, condition, x, y)
 
 
-def _masked_fill(run: Any, call: Any, x: Any, mask: Any, value: Any) -> Any:
+def masked_fill(run: Any, call: Any, x: Any, mask: Any, value: Any) -> Any:
     """x with a constant where the mask holds."""
     return _blend(run, mask, value, x)
 
@@ -121,13 +128,13 @@ ROWS = [
             "erf",
             "sinc",
             "softsign",
-            "rrelu_with_noise",
         )
     ),
+    Operation("rrelu_with_noise", "gate", _rrelu, _rrelu.__doc__ or ""),
     Operation("_prelu_kernel", "gate", _prelu, _prelu.__doc__ or ""),
     Operation("prelu", "gate", _prelu, _prelu.__doc__ or ""),
     Operation("maximum", "gate", _pick(lambda a, b: a >= b, "maximum"), "the larger passes"),
     Operation("minimum", "gate", _pick(lambda a, b: a <= b, "minimum"), "the smaller passes"),
     Operation("where", "gate", _where, _where.__doc__ or "", held=(0,)),
-    Operation("masked_fill", "gate", _masked_fill, _masked_fill.__doc__ or "", held=(1,)),
+    Operation("masked_fill", "gate", masked_fill, masked_fill.__doc__ or "", held=(1,)),
 ]

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation
+from netgraph.network.operations.gate import masked_fill
 
 
 def _as_is(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
@@ -28,6 +30,7 @@ def _reshape(run: Any, call: Any, x: Any, shape: Any) -> Any:
 
 def _generic(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """The operation itself, on whatever the pass carries."""
+    _known(run, call, (rest, options))
     return run.move(lambda t: call.op(t, *rest, **options), x)
 
 
@@ -72,13 +75,34 @@ def _put(run: Any, call: Any, base: Any, places: torch.Tensor, values: Any) -> A
     return run.overwrite(lambda b, v: call.op(b, places, v), base, values)
 
 
+def _known(run: Any, call: Any, places: Any) -> None:
+    """Refuse places that depend on the input: without it there is no graph, and with another one another graph."""
+    if any(isinstance(p, torch.Tensor) and p.is_meta for p in pytree.tree_leaves(places)):
+        raise UnsupportedOperation(
+            f"{call.place()} picks elements by values that depend on the input, so which vertices it reads is not "
+            "fixed. Write a mask as a product or torch.where, a maximum as amax or max_pool"
+        )
+
+
 def _index(run: Any, call: Any, x: Any, indices: Any) -> Any:
     """x[indices], the indices held fixed."""
+    _known(run, call, indices)
     return run.move(lambda t: torch.ops.aten.index(t, indices), x)
 
 
 def _index_put(run: Any, call: Any, base: Any, indices: Any, values: Any, accumulate: bool = False) -> Any:
-    """x[indices] = values."""
+    """x[indices] = values; a mask with one number is a masked fill."""
+    mask = indices[0] if len(indices) == 1 else None
+    if (
+        mask is not None
+        and mask.dtype == torch.bool
+        and not run.tracked(values)
+        and values.dim() == 0
+        and not accumulate
+    ):
+        shape = (*mask.shape, *[1] * (len(run.shape(base)) - mask.dim()))
+        return masked_fill(run, call, base, mask.reshape(shape), values)
+    _known(run, call, indices)
     if accumulate:
         raise UnsupportedOperation(f"{call.place()} adds at indices: use torch.cat and a sum instead")
     return run.overwrite(lambda b, v: torch.ops.aten.index_put(b, indices, v.to(b.dtype)), base, values)

@@ -6,9 +6,12 @@ from typing import Any
 
 import torch
 
+from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation
 from netgraph.network.operations.windows import members
 from netgraph.network.shapes import count
+
+ORDERED = ("topk", "sort", "kthvalue", "median", "nanmedian", "mode", "cummax", "cummin", "msort")
 
 
 def _max_pool(d: int) -> Any:
@@ -62,7 +65,16 @@ def _max_dim(run: Any, call: Any, x: Any, dim: Any = None, keepdim: bool = False
     return _amax(run, call, x) if dim is None else [_amax(run, call, x, dim, keepdim), None]
 
 
+def _ordered(run: Any, call: Any, *args: Any, **options: Any) -> Any:
+    """Which elements pass depends on their order."""
+    raise UnsupportedOperation(
+        f"{call.place()} picks elements by their order, so which vertices it reads is not fixed; only a maximum is "
+        "covered (amax, max over an axis, max pooling)"
+    )
+
+
 ROWS = [
+    *(Operation(name, "select", _ordered, "not covered") for name in ORDERED),
     Operation("max_pool1d_with_indices", "select", _max_pool(1), "largest of each window"),
     Operation("max_pool2d_with_indices", "select", _max_pool(2), "largest of each window"),
     Operation("max_pool3d_with_indices", "select", _max_pool(3), "largest of each window"),
