@@ -295,6 +295,9 @@ class _Recorder(TorchDispatchMode):
             value = _SHAPES[name] if _SHAPES[name] is not None else args[-1]
             op, name, call_args = torch.ops.aten.full, "full", (list(out.shape), value)
             call_kwargs = {"dtype": out.dtype, "device": out.device}
+        if name == "as_strided":
+            op, name, call_args = self._strided(args[0], out, call_args[0])
+            call_kwargs = {}
         made = self._emit(op, name, call_args, call_kwargs, outputs, random)
         for tensor, slot in zip(outputs, made, strict=True):
             if slot is None:
@@ -304,6 +307,18 @@ class _Recorder(TorchDispatchMode):
             storage = self._storages.setdefault(_key(tensor), _Storage(tensor, slot))
             self._known[id(tensor)] = (tensor, slot, storage.version)
         return out
+
+    def _strided(self, tensor: torch.Tensor, out: torch.Tensor, slot: Slot) -> tuple[Callable[..., Any], str, Any]:
+        """A view by strides, as the places of its elements: strides mean nothing for vertex numbers."""
+        places = positions(tensor, *_geometry(out))
+        if places is None:
+            raise UnsupportedOperation(
+                f"aten::as_strided reaches beyond its tensor (module {self._stack[-1]!r}, {self._where()}): "
+                "index it instead"
+            )
+        if torch.equal(places.reshape(-1), torch.arange(tensor.numel())):
+            return torch.ops.aten.reshape, "reshape", (slot, list(out.shape))
+        return take_elements, "take_elements", (slot, places)
 
     def _inplace(self, func: Any, name: str, writes: list[Any], args: Any, kwargs: Any, slots: Any) -> Any:
         """Record the functional counterpart, then let every alias see the new value."""

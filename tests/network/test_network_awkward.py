@@ -89,6 +89,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "pruned-norm": (lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), pruned(3), nn.Conv2d(3, 2, 2), nn.Flatten()), (1, 4, 4)),
     "mask": (lambda: M(lambda s, x: s.d(s.c(x) * (torch.arange(16.0).view(4, 4) % 2)).flatten(1), c=nn.Conv2d(1, 3, 1), d=nn.Conv2d(3, 2, 2)), (1, 4, 4)),
     "group-norm": (lambda: nn.Sequential(nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4), nn.GELU(), nn.Flatten(), L(36, 3)), (1, 4, 4)),
+    "strides": (lambda: M(lambda s, x: s.b(s.a(x).as_strided((x.shape[0], 4), (6, 1), 1)), a=L(6, 6), b=L(4, 3)), (6,)),
     "same-twice": (lambda: M(lambda s, x: (lambda h: s.b(h + h) - s.b(h * h))(s.a(x)), a=L(6, 4), b=L(4, 3)), (6,)),
 }  # fmt: skip
 
