@@ -163,12 +163,12 @@ class Numbering(Carrying):
         Rows that share their vertices (tokens, at channel granularity) keep them; others are mixed into new ones.
         """
         at = self.at()
+        self.inexact.add("attention")
         lead = torch.broadcast_shapes(pattern.shape[:-2], x.shape[:-2])
         shape = (*lead, pattern.shape[-2], x.shape[-1])
         if x.numbers.shape[-2] == 1:
             scale = None if x.scale is None else strongest(x.scale, [x.scale.dim() - 2])
             return Form(shape, x.numbers, scale, gated=True)
-        self.inexact.add("attention")
         x = replace(x, shape=(*shape[:-2], *x.shape[-2:]), numbers=lift(x.numbers, len(shape)))
         n, i, k, d = count(lead), shape[-2], x.shape[-2], shape[-1]
         h = torch.arange(n)[:, None, None, None]
@@ -282,12 +282,12 @@ class Numbering(Carrying):
     ) -> Form:
         """One element of each window passes: the largest. Without an input, all members have an edge."""
         at = self.at()
+        self.inexact.add("select")
         if all(n == 1 for n in x.numbers.shape[-spatial:]):
             scale = x.scale
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
                 raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
             return Form(tuple(shape), x.numbers, scale, x.gated)
-        self.inexact.add("select")
         rows, cols = windows()
         lead = count(x.shape[:-spatial])
         inner, outer = count(x.shape[-spatial:]), count(shape[-spatial:])

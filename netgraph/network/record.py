@@ -282,6 +282,8 @@ class _Recorder(TorchDispatchMode):
         self.module = self._stack[-1]
         slots = pytree.tree_map_only(torch.Tensor, self._read, (args, kwargs))
         writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
+        if name == "as_strided_":
+            return self._restride(func, args, kwargs, slots[0][0])
         if writes and not _asleep(name, args, kwargs):
             return self._inplace(func, name, writes, args, kwargs, slots)
         out = func(*args, **kwargs)
@@ -319,6 +321,20 @@ class _Recorder(TorchDispatchMode):
         if torch.equal(places.reshape(-1), torch.arange(tensor.numel())):
             return torch.ops.aten.reshape, "reshape", (slot, list(out.shape))
         return take_elements, "take_elements", (slot, places)
+
+    def _restride(self, func: Any, args: Any, kwargs: Any, slot: Slot) -> Any:
+        """A tensor that becomes another view of its own memory."""
+        tensor = args[0]
+        before = tensor.detach()
+        storage = self._storages[_key(tensor)]
+        if storage.base is tensor:
+            storage.base = before
+        out = func(*args, **kwargs)
+        op, name, call_args = self._strided(before, tensor, slot)
+        made = self._emit(op, name, call_args, {}, [tensor])[0]
+        assert made is not None
+        self._known[id(tensor)] = (tensor, made, storage.version)
+        return out
 
     def _inplace(self, func: Any, name: str, writes: list[Any], args: Any, kwargs: Any, slots: Any) -> Any:
         """Record the functional counterpart, then let every alias see the new value."""
