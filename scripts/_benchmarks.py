@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import statistics
 import tempfile
 import time
@@ -77,8 +78,9 @@ BENCHMARKS = {
 
 
 def measure(work: Work) -> float:
-    """Seconds of one run in a folder of its own."""
+    """Seconds of one run in a folder of its own, once the disk has taken what earlier runs left it."""
     gc.collect()
+    os.sync()
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         work(Path(folder))
