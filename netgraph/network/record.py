@@ -8,16 +8,13 @@ written storage is read again from it. Recording costs about one forward pass.
 from __future__ import annotations
 
 import contextlib
-import random
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn.modules import module as torch_module
 from torch.utils import _pytree as pytree
@@ -26,9 +23,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from netgraph.errors import InputError, NetgraphError, RecordError, UnsupportedOperation
 from netgraph.network.elements import positions, put_elements, take_elements
 from netgraph.network.tape import Call, Slot, Tape
+from netgraph.network.undisturbed import undisturbed
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
-_MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd, torch.nn.RReLU)
 _SHAPES = {
     "zeros_like": 0, "empty_like": 0, "new_zeros": 0, "new_empty": 0, "ones_like": 1, "new_ones": 1, "full_like": None,
     "new_full": None, "new_empty_strided": 0,
@@ -93,35 +90,6 @@ def _explain(error: Exception, recorder: _Recorder, tensors: list[torch.Tensor])
 def _looks_like_shape(text: str) -> bool:
     words = ("shape", "size", "dimension", "channels", "expected input", "invalid for input", "out of range")
     return any(word in text.lower() for word in words)
-
-
-@contextlib.contextmanager
-def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
-    """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
-    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
-    training = [m.training for m in modules]
-    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved and given back)
-    fast = torch.backends.mha.get_fastpath_enabled()
-    moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
-    if moody:
-        warnings.warn(
-            f"the model is in training mode, where {moody[0]} does something else; netgraph reads it as it is in "
-            "evaluation: call model.eval()",
-            stacklevel=6,
-        )
-    try:
-        for m in modules:
-            m.training = False
-        torch.backends.mha.set_fastpath_enabled(False)
-        math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
-        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math:
-            yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-        for m, flag in zip(modules, training, strict=True):
-            m.training = flag
-        random.setstate(python)
-        np.random.set_state(legacy)  # noqa: NPY002 (as above)
 
 
 @dataclass

@@ -22,9 +22,9 @@ from torch.utils import _pytree as pytree
 
 from netgraph.network.checks import Truth, check, relative
 from netgraph.network.play import play
-from netgraph.network.record import undisturbed
 from netgraph.network.replay import Replay
 from netgraph.network.tape import Tape, fill
+from netgraph.network.undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network

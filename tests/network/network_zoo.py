@@ -215,6 +215,31 @@ class LinearAttention(nn.Module):
         return self.head((F.relu(self.q(x)) @ kv / x.shape[1]).mean(1))
 
 
+class Recurrent(nn.Module):
+    """A recurrent layer, unrolled: its weights are read once per step."""
+
+    def __init__(self, kind: type[nn.RNNBase]) -> None:
+        super().__init__()
+        self.rnn, self.head = kind(3, 4, batch_first=True), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.rnn(x)[0][:, -1])
+
+
+class Loop(nn.Module):
+    """A gated recurrent cell in a Python loop, from a state of zeros."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.head = nn.GRUCell(3, 4), nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = torch.zeros(x.shape[0], 4, dtype=x.dtype)
+        for t in range(x.shape[1]):
+            h = self.cell(x[:, t], h)
+        return self.head(h)
+
+
 def conv1d() -> nn.Module:
     return nn.Sequential(
         nn.Conv1d(2, 4, 3, padding=1), nn.PReLU(4), nn.MaxPool1d(2), nn.Conv1d(4, 3, 2), nn.Flatten(), nn.Linear(9, 2)
@@ -237,6 +262,10 @@ ZOO: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "squeeze-excite": (SqueezeExcite, (2, 5, 5)),
     "generator": (Generator, (5,)),
     "tokens": (Tokens, (4, 6)),
+    "lstm": (lambda: Recurrent(nn.LSTM), (5, 3)),
+    "gru": (lambda: Recurrent(nn.GRU), (5, 3)),
+    "rnn": (lambda: Recurrent(nn.RNN), (5, 3)),
+    "gru-loop": (Loop, (4, 3)),
     "transformer": (Transformer, (1, 6, 6)),
     "transformer-post": (lambda: Transformer(False), (1, 6, 6)),
     "linear-attention": (LinearAttention, (4, 4)),

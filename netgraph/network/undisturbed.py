@@ -1,0 +1,47 @@
+"""Runs a model the way it is read, and leaves it and everything around it as they were."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+_MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd, torch.nn.RReLU)
+_ONEDNN: Any = torch.backends.mkldnn
+
+
+@contextlib.contextmanager
+def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
+    """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
+    modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
+    training = [m.training for m in modules]
+    python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved and given back)
+    fast, onednn = torch.backends.mha.get_fastpath_enabled(), _ONEDNN.enabled
+    moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
+    if moody:
+        warnings.warn(
+            f"the model is in training mode, where {moody[0]} does something else; netgraph reads it as it is in "
+            "evaluation: call model.eval()",
+            stacklevel=6,
+        )
+    try:
+        for m in modules:
+            m.training = False
+        torch.backends.mha.set_fastpath_enabled(False)
+        math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
+        if any(isinstance(m, torch.nn.RNNBase) for m in modules):
+            _ONEDNN.enabled = False  # it has recurrent layers in one operation
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math:
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        _ONEDNN.enabled = onednn
+        for m, flag in zip(modules, training, strict=True):
+            m.training = flag
+        random.setstate(python)
+        np.random.set_state(legacy)  # noqa: NPY002 (as above)

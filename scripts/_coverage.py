@@ -1,0 +1,88 @@
+"""Which of torchvision's classifiers are exactly their graph: each is traced, made a channel graph and verified."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+import warnings
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+import netgraph as ng
+from netgraph.network.checks import Truth, check
+from netgraph.network.verify import forward_error
+
+LARGEST = 350_000_000
+"""Parameters above which float64 copies of all weights and flows do not fit into 24 GiB."""
+SIZES = {"inception_v3": 96, "maxvit_t": 224}
+OPTIONS: dict[str, dict[str, Any]] = {"googlenet": {"init_weights": False}, "inception_v3": {"init_weights": False}}
+
+
+def models() -> list[str]:
+    """Names of torchvision's classifiers."""
+    ng.load_torchvision()
+    from torchvision import models
+
+    return list(models.list_models(module=models))
+
+
+def build(name: str) -> tuple[torch.nn.Module, int]:
+    """(the model, seeded, its BatchNorm statistics perturbed so that folding is tested; the side of its input)."""
+    from torchvision import models
+
+    torch.manual_seed(0)
+    size = SIZES.get(name, 70 if name == "vit_h_14" else 64)
+    options = OPTIONS.get(name, {"image_size": size} if name.startswith("vit_") else {})
+    model = models.get_model(name, weights=None, **options).eval()
+    for module in model.modules():
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2)
+    return model, size
+
+
+def row(name: str) -> list[str]:
+    """The line of the table for one model."""
+    start = time.perf_counter()
+    model, size = build(name)
+    parameters = sum(p.numel() for p in model.parameters())
+    x = torch.randn(1, 3, size, size)
+    net = ng.trace(model, x)
+    graph = net.graph()
+    about = [name, f"{size}²", f"{graph.n:,}", f"{len(graph.edges):,}"]
+    del graph
+    if parameters > LARGEST:
+        return [*about, f"{forward_error(net, [x]):.0e}", "–", "–", "–", f"{time.perf_counter() - start:.0f}"]
+    forward = forward_error(net, [x])
+    truth = Truth(net, [x.double()], "channel")
+    errors = check(truth.graph(), truth)
+    found = (forward, *(errors[k] for k in ("weight", "completeness", "conservation")))
+    return [*about, *(f"{e:.0e}" for e in found), f"{time.perf_counter() - start:.0f}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="scripts/bench coverage", description="torchvision's classifiers, verified.")
+    parser.add_argument("names", nargs="*", metavar="MODEL", help="all when left out")
+    chosen = parser.parse_args()
+    console = Console()
+    heads = ("model", "input", "vertices", "edges", "forward", "weight", "completeness", "conservation", "s")
+    table = Table(*heads, title="relative errors in float64, channel granularity")
+    warnings.simplefilter("ignore")
+    for name in chosen.names or models():
+        models()
+        try:
+            cells = row(name)
+        except ng.NetgraphError as error:
+            cells = [name, "", "", "", str(error)[:100], "", "", "", ""]
+        Console(stderr=True).print("  ".join(cells), highlight=False)
+        table.add_row(*cells)
+        gc.collect()
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
