@@ -107,9 +107,9 @@ class Linear(Joint):
 
     def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
         """(entries,) weight · value · upstream, summed over the batch."""
-        x = record.values[0].detach()
+        x = record.values[0].detach().cpu()  # lists of places live there
         small = self.small if self.small is not None else self._source_shape(x)
-        xs, us = batchify(x, small), batchify(upstream, self.shape)
+        xs, us = batchify(x, small), batchify(upstream.cpu(), self.shape)
         total = torch.zeros(len(self.rows), dtype=x.dtype)
         for n in range(xs.shape[0]):
             total += xs[n][self.cols] * us[n if us.shape[0] > 1 else 0][self.rows]
@@ -133,12 +133,13 @@ class Linear(Joint):
     ) -> torch.Tensor:
         """``z`` with the entries that are not kept carrying ``base`` instead of ``x``."""
         small = self.small if self.small is not None else self._source_shape(base)
-        difference = batchify(x - base, small)
+        difference = batchify((x - base).cpu(), small)
+        kept = kept.cpu()
         lost = torch.nonzero(kept != 1)[:, 0]
         weights = (self.entry_weights(record).to(x.dtype)[lost] * (1 - kept[lost]))[None]
         moved = torch.zeros(difference.shape[0], count(self.shape), dtype=x.dtype)
         moved.index_add_(1, self.rows[lost], difference[:, self.cols[lost]] * weights)
-        return z - moved.reshape(z.shape)
+        return z - moved.reshape(z.shape).to(z.device)
 
     def _source_shape(self, x: torch.Tensor) -> tuple[int, ...]:
         """The source's shape with a batch of one."""
@@ -155,13 +156,13 @@ class Select(Linear):
 
     def entry_weights(self, record: Record) -> torch.Tensor:
         """1 at the chosen member of each window, 0 at the others."""
-        chosen = record.chosen().reshape(-1)
+        chosen = record.chosen().cpu().reshape(-1)
         return (chosen[self.rows] == self.cols).to(torch.float64)
 
     def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
-        x = record.values[0].detach()
-        xs, us = batchify(x, self._source_shape(x)), batchify(upstream, self.shape)
-        chosen = batchify(record.chosen(), self.shape)
+        x = record.values[0].detach().cpu()
+        xs, us = batchify(x, self._source_shape(x)), batchify(upstream.cpu(), self.shape)
+        chosen = batchify(record.chosen().cpu(), self.shape)
         total = torch.zeros(len(self.rows), dtype=x.dtype)
         for n in range(xs.shape[0]):
             hit = chosen[n][self.rows] == self.cols
@@ -180,13 +181,13 @@ class Mixing(Linear):
         return torch.ones(len(self.rows), dtype=torch.float64)
 
     def entry_weights(self, record: Record) -> torch.Tensor:
-        weights: torch.Tensor = record.coefficients[0].reshape(-1).to(torch.float64)[self.taps]
+        weights: torch.Tensor = record.coefficients[0].cpu().reshape(-1).to(torch.float64)[self.taps]
         return weights
 
     def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
-        x = record.values[0].detach()
-        xs, us = batchify(x, self._source_shape(x)), batchify(upstream, self.shape)
-        pattern = record.coefficients[0]
+        x = record.values[0].detach().cpu()
+        xs, us = batchify(x, self._source_shape(x)), batchify(upstream.cpu(), self.shape)
+        pattern = record.coefficients[0].cpu()
         patterns = batchify(pattern, (1, *pattern.shape[1:]) if len(xs) > 1 else tuple(pattern.shape))
         total = torch.zeros(len(self.rows), dtype=x.dtype)
         for n in range(xs.shape[0]):

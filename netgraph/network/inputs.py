@@ -31,7 +31,7 @@ def as_inputs(inputs: Any, examples: Sequence[torch.Tensor]) -> list[torch.Tenso
         if t.shape[0] == 0:
             raise InputError(f"no inputs: shape {tuple(t.shape)}, expected {expected} with N ≥ 1")
         if example.is_floating_point():
-            t = t.to(example.dtype)
+            t = t.to(device=example.device, dtype=example.dtype)
             if not bool(t.isfinite().all()):
                 bad = int((~t.isfinite()).sum())
                 raise InputError(f"the input holds {bad} values that are NaN or infinite; clean it first")
@@ -62,9 +62,9 @@ def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
 def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor]:
     """The example as a list of tensors; a shape without batch axis becomes a seeded normal tensor."""
     if isinstance(example, (tuple, list)) and example and all(isinstance(n, int) for n in example):
-        dtype = next((p.dtype for p in _parameters(model).values() if p.is_floating_point()), torch.get_default_dtype())
+        like = next((p for p in _parameters(model).values() if p.is_floating_point()), torch.empty(0))
         generator = torch.Generator().manual_seed(0)
-        return [torch.randn((1, *example), generator=generator, dtype=torch.float32).to(dtype)]
+        return [torch.randn((1, *example), generator=generator, dtype=torch.float32).to(like)]
     given = list(example) if isinstance(example, (tuple, list)) else [example]
     if not given or not all(isinstance(x, torch.Tensor) for x in given):
         raise InputError(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from netgraph.network.network import Network
 
 
-def by_joint(numbering: Numbering, masks: Sequence[Any], dtype: torch.dtype) -> dict[At, Any]:
+def by_joint(
+    numbering: Numbering, masks: Sequence[Any], dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> dict[At, Any]:
     """Step -> mask in the shape that its joint plays. ``masks``: one per block, None keeps it whole."""
     out: dict[At, Any] = {}
     at_block = 0
@@ -30,7 +32,8 @@ def by_joint(numbering: Numbering, masks: Sequence[Any], dtype: torch.dtype) -> 
         at_block += len(parts)
         if any(m is not None for m in mine):
             dense = [_dense(m, (joint.layer.size, p.source.size)) for m, p in zip(mine, parts, strict=True)]
-            out[at] = joint.mask(numbering.layers, dense, dtype)
+            mask = joint.mask(numbering.layers, dense, dtype)
+            out[at] = [m.to(device) for m in mask] if isinstance(mask, list) else mask.to(device)
     if at_block != len(masks):
         raise AnalysisError(f"{len(masks)} masks: expected one per block, {at_block}")
     return out

@@ -330,7 +330,7 @@ class Network:
             raise unknown("corrupted", corrupted, ("mean", "zero"))
         given = self._inputs(inputs)
         numbering = self.programs.numbering(granularity, given)
-        kernels = masking.by_joint(numbering, masks, self.dtype)
+        kernels = masking.by_joint(numbering, masks, self.dtype, given[0].device)
         base = masking.baseline(
             self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels
         )

@@ -68,8 +68,8 @@ class Programs:
         return known
 
     def _native(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """In the dtypes that the model takes."""
-        return [x.detach().to(e.dtype) for x, e in zip(given, self.example, strict=True)]
+        """In the dtypes and on the device that the model takes."""
+        return [x.detach().to(device=e.device, dtype=e.dtype) for x, e in zip(given, self.example, strict=True)]
 
     @property
     def state(self) -> tuple[tuple[int, int], ...]:
