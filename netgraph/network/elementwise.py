@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,30 @@ from netgraph.network.shapes import batchify, count, lift, sum_to
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Form, Vertices
+
+
+class Entries(NamedTuple):
+    """A linear map by its entries: element to, element from, and coefficients (shared where ``taps`` says so)."""
+
+    rows: torch.Tensor
+    cols: torch.Tensor
+    coefficients: torch.Tensor
+    taps: torch.Tensor | None = None
+
+
+def repeated(n: int, places: torch.Tensor, size: int) -> torch.Tensor:
+    """Places on each of ``n`` maps of ``size`` elements that lie one after the other."""
+    return (torch.arange(n)[:, None] * size + places).reshape(-1)
+
+
+def attention_entries(n: int, i: int, k: int, d: int) -> Entries:
+    """(n, i, k) patterns times (n, k, d) values."""
+    h, row = torch.arange(n)[:, None, None, None], torch.arange(i)[:, None, None]
+    inner, column = torch.arange(k)[:, None], torch.arange(d)
+    rows = ((h * i + row) * d + column).expand(n, i, k, d).reshape(-1)
+    cols = ((h * k + inner) * d + column).expand(n, i, k, d).reshape(-1)
+    taps = ((h * i + row) * k + inner).expand(n, i, k, d).reshape(-1)
+    return Entries(rows, cols, torch.ones(0, dtype=torch.float64), taps)
 
 
 class Linear(Joint):
@@ -27,25 +52,45 @@ class Linear(Joint):
         numbers: torch.Tensor,
         scale: torch.Tensor | None,
         new: torch.Tensor,
-        rows: torch.Tensor,
-        cols: torch.Tensor,
-        coefficients: torch.Tensor,
-        taps: torch.Tensor | None,
+        listing: Callable[[], Entries],
         shape: Sequence[int],
         exact: bool,
         small: Sequence[int] | None = None,
     ) -> None:
         super().__init__(at, layer, kind)
-        self.numbers, self.scale = numbers, scale
-        self.target = new.expand(tuple(shape)).reshape(-1)[rows] - layer.start
-        self.rows, self.cols, self.coefficients, self.taps = rows, cols, coefficients, taps
+        self.numbers, self.scale, self.new, self._listing = numbers, scale, new, listing
         self.shape, self.exact, self.small = tuple(shape), exact, small
         self.before: Sequence[int] = ()
         self._layouts: list[Layout] | None = None
 
+    @cached_property
+    def listed(self) -> Entries:
+        """The entries, listed when they are first needed: numbering alone does not need them."""
+        return self._listing()
+
+    @property
+    def rows(self) -> torch.Tensor:
+        """(entries,) the element that each entry goes to."""
+        return self.listed.rows
+
+    @property
+    def cols(self) -> torch.Tensor:
+        """(entries,) the element that each entry comes from."""
+        return self.listed.cols
+
+    @property
+    def taps(self) -> torch.Tensor | None:
+        """(entries,) which coefficient each entry has, where they share some."""
+        return self.listed.taps
+
+    @cached_property
+    def target(self) -> torch.Tensor:
+        """(entries,) the vertex of the layer that each entry goes to."""
+        return self.new.expand(self.shape).reshape(-1)[self.rows] - self.layer.start
+
     def weights(self) -> torch.Tensor:
-        """The coefficient of each entry."""
-        values = self.coefficients.detach().cpu()
+        """(entries,) the coefficient of each."""
+        values = self.listed.coefficients.detach().cpu()
         return values if self.taps is None else values[self.taps]
 
     def layouts(self, layers: Sequence[Vertices]) -> list[Layout]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ import torch
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
-from netgraph.network.elementwise import Elementwise, Linear, Mixing, Select
+from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
 from netgraph.network.shapes import canonical, conv_entries, count, group_rows, lift
 from netgraph.network.vertices import At, Form, Stage
 
@@ -170,19 +171,12 @@ class Numbering(Carrying):
             scale = None if x.scale is None else strongest(x.scale, [x.scale.dim() - 2])
             return Form(shape, x.numbers, scale, gated=True)
         x = replace(x, shape=(*shape[:-2], *x.shape[-2:]), numbers=lift(x.numbers, len(shape)))
-        n, i, k, d = count(lead), shape[-2], x.shape[-2], shape[-1]
-        h = torch.arange(n)[:, None, None, None]
-        row, inner, column = torch.arange(i)[:, None, None], torch.arange(k)[:, None], torch.arange(d)
-        rows = ((h * i + row) * d + column).expand(n, i, k, d).reshape(-1)
-        cols = ((h * k + inner) * d + column).expand(n, i, k, d).reshape(-1)
-        taps = ((h * i + row) * k + inner).expand(n, i, k, d).reshape(-1)
+        sizes = (count(lead), shape[-2], x.shape[-2], shape[-1])
         new = torch.arange(count(shape)).reshape(shape)
         layer = self._new("attention", shape, new, label="attention")
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-        none = torch.ones(0, dtype=torch.float64)
-        self.joints[at] = Mixing(
-            at, layer, "attention", x.full.reshape(-1), flat, new, rows, cols, none, taps, shape, self.unit
-        )
+        listing = partial(attention_entries, *sizes)
+        self.joints[at] = Mixing(at, layer, "attention", x.full.reshape(-1), flat, new, listing, shape, self.unit)
         return Form(shape, canonical(new), fresh=layer)
 
     def convolve(self, x: Form, weight: torch.Tensor, geometry: Any) -> Form:
@@ -204,11 +198,13 @@ class Numbering(Carrying):
                 at, layer, "conv", x.numbers.expand(1, x.shape[1], *spatial).reshape(-1), scale, weight, geometry
             )
         else:
-            rows, cols, taps = conv_entries(x.shape, shape, weight.shape, geometry)
             flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-            joint = Linear(
-                at, layer, "conv", x.full.reshape(-1), flat, new, rows, cols, weight.reshape(-1), taps, shape, self.unit
-            )
+
+            def unrolled() -> Entries:
+                rows, cols, taps = conv_entries(x.shape, shape, weight.shape, geometry)
+                return Entries(rows, cols, weight.reshape(-1), taps)
+
+            joint = Linear(at, layer, "conv", x.full.reshape(-1), flat, new, unrolled, shape, self.unit)
         self.joints[at] = joint
         return Form(shape, canonical(new), fresh=layer)
 
@@ -228,23 +224,18 @@ class Numbering(Carrying):
                 gain = canonical(gain) if self.unit else gain.abs().max().reshape([1] * gain.dim())
                 scale = gain if scale is None else scale * gain
             return Form(shape, x.numbers, scale, x.gated)
-        rows, cols, coefficients = entries()
-        lead = count(x.shape[:-spatial])
-        inner, outer = count(x.shape[-spatial:]), count(shape[-spatial:])
-        offset = torch.arange(lead)[:, None]
-        rows, cols = (offset * outer + rows).reshape(-1), (offset * inner + cols).reshape(-1)
-        return self._linear(at, x, shape, "pool", rows, cols, coefficients.repeat(lead))
-
-    def _linear(
-        self, at: At, x: Form, shape: Sequence[int], kind: str, rows: Any, cols: Any, coefficients: Any
-    ) -> Form:
-        new = torch.arange(count(shape)).reshape(tuple(shape))
+        new = torch.arange(count(shape)).reshape(shape)
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-        layer = self._new(kind, shape, new, label=kind)
-        self.joints[at] = Linear(
-            at, layer, kind, x.full.reshape(-1), flat, new, rows, cols, coefficients, None, tuple(shape), self.unit
-        )
-        return Form(tuple(shape), canonical(new), fresh=layer)
+        layer = self._new("pool", shape, new, label="pool")
+
+        def listing() -> Entries:
+            rows, cols, coefficients = entries()
+            n = count(x.shape[:-spatial])
+            rows, cols = repeated(n, rows, count(shape[-spatial:])), repeated(n, cols, count(x.shape[-spatial:]))
+            return Entries(rows, cols, coefficients.repeat(n))
+
+        self.joints[at] = Linear(at, layer, "pool", x.full.reshape(-1), flat, new, listing, shape, self.unit)
+        return Form(shape, canonical(new), fresh=layer)
 
     def reduce(self, x: Form, dims: Sequence[int], mean: bool) -> Form:
         """Sum or mean over axes (kept, with size 1): new vertices where different vertices are summed."""
@@ -266,13 +257,15 @@ class Numbering(Carrying):
         small = tuple(wide)
         target = tuple(1 if i in over else n for i, n in enumerate(small))
         new = torch.arange(count(target)).reshape(target)
-        rows = new.expand(small).reshape(-1).clone()
         each = 1.0 / count([x.shape[i] for i in over]) if mean else 1.0
         kind = "mean" if mean else "sum"
-        layer = self._new(kind, shape, new, label=kind)
+        layer = self._new(kind, shape, new.clone(), label=kind)
+        new = layer.numbers
         flat = None if scale is None else scale.expand(small).reshape(-1)
-        entries = (rows, torch.arange(rows.numel()), torch.full((rows.numel(),), each, dtype=torch.float64))
-        joint = Linear(at, layer, kind, x.numbers.reshape(-1), flat, new, *entries, None, target, self.unit, small)
+        rows = (new - layer.start).expand(small).reshape(-1)
+        entries = Entries(rows, torch.arange(rows.numel()), torch.full((rows.numel(),), each, dtype=torch.float64))
+        numbers = x.numbers.reshape(-1)
+        joint = Linear(at, layer, kind, numbers, flat, new, lambda: entries, target, self.unit, small)
         joint.before = alike
         self.joints[at] = joint
         return Form(shape, canonical(new), fresh=layer)
@@ -288,28 +281,17 @@ class Numbering(Carrying):
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
                 raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
             return Form(tuple(shape), x.numbers, scale, x.gated)
-        rows, cols = windows()
-        lead = count(x.shape[:-spatial])
-        inner, outer = count(x.shape[-spatial:]), count(shape[-spatial:])
-        offset = torch.arange(lead)[:, None]
-        rows, cols = (offset * outer + rows).reshape(-1), (offset * inner + cols).reshape(-1)
         new = torch.arange(count(shape)).reshape(tuple(shape))
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         layer = self._new("select", shape, new, label="pool")
-        self.joints[at] = Select(
-            at,
-            layer,
-            "select",
-            x.full.reshape(-1),
-            flat,
-            new,
-            rows,
-            cols,
-            torch.ones(rows.numel(), dtype=torch.float64),
-            None,
-            tuple(shape),
-            self.unit,
-        )
+
+        def listing() -> Entries:
+            rows, cols = windows()
+            n = count(x.shape[:-spatial])
+            rows, cols = repeated(n, rows, count(shape[-spatial:])), repeated(n, cols, count(x.shape[-spatial:]))
+            return Entries(rows, cols, torch.ones(rows.numel(), dtype=torch.float64))
+
+        self.joints[at] = Select(at, layer, "select", x.full.reshape(-1), flat, new, listing, tuple(shape), self.unit)
         return Form(tuple(shape), canonical(new), fresh=layer)
 
 
