@@ -243,8 +243,9 @@ class Numbering(Carrying):
         over = [i for i in dims if x.numbers.shape[i] > 1]
         alike = [i for i in dims if i not in over]
         scale = x.scale
-        if scale is not None:
-            scale = strongest(scale, [i for i in alike if scale.shape[i] > 1])
+        varied = [] if scale is None else [i for i in alike if scale.shape[i] > 1]
+        if scale is not None and varied:
+            scale = scale.mean(varied, keepdim=True)
         repeats = count([x.shape[i] for i in alike])
         if not mean and repeats != 1:
             one = torch.ones([1] * len(x.shape), dtype=torch.float64)

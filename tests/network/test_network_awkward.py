@@ -89,6 +89,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "pruned-norm": (lambda: nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), pruned(3), nn.Conv2d(3, 2, 2), nn.Flatten()), (1, 4, 4)),
     "mask": (lambda: M(lambda s, x: s.d(s.c(x) * (torch.arange(16.0).view(4, 4) % 2)).flatten(1), c=nn.Conv2d(1, 3, 1), d=nn.Conv2d(3, 2, 2)), (1, 4, 4)),
     "group-norm": (lambda: nn.Sequential(nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4), nn.GELU(), nn.Flatten(), L(36, 3)), (1, 4, 4)),
+    "weighted-copies": (lambda: M(lambda s, x: s.b((s.a(x).unsqueeze(2) * torch.tensor([1.0, -3.0, 0.5])).sum(2)), a=L(6, 4), b=L(4, 3)), (6,)),
     "strides": (lambda: M(lambda s, x: s.b(s.a(x).as_strided((x.shape[0], 4), (6, 1), 1)), a=L(6, 6), b=L(4, 3)), (6,)),
     "pooled-channels-last": (lambda: M(lambda s, x: s.b(s.p(s.c(x.contiguous(memory_format=torch.channels_last)))).flatten(1), c=nn.Conv2d(2, 3, 2), p=nn.AdaptiveAvgPool2d(1), b=nn.Conv2d(3, 2, 1)), (2, 4, 4)),
     "same-twice": (lambda: M(lambda s, x: (lambda h: s.b(h + h) - s.b(h * h))(s.a(x)), a=L(6, 4), b=L(4, 3)), (6,)),
