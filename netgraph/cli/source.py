@@ -60,10 +60,9 @@ def open_graph(file: Path, how: How, granularity: str = "channel", target_alone:
     if file.is_dir():
         return ng.read_graph(file)
     network = open_network(file, how)
-    common = {"granularity": how.granularity or granularity, "reduce": how.reduce, "bias": how.bias}
-    if how.inputs is None:
-        return network.graph(**common)
-    return network.graph(inputs=one_input(how.inputs, how.row), target=parse_target(how.target), **common)
+    inputs = None if how.inputs is None else one_input(how.inputs, how.row)
+    target = None if how.inputs is None else parse_target(how.target)
+    return network.graph(how.granularity or granularity, how.reduce, "none", how.bias, inputs, target)
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:

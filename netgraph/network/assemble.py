@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -33,6 +33,15 @@ def biases(numbering: Numbering, dtype: Any) -> Array:
         if v.bias is not None:
             out[v.start : v.start + v.size] = v.bias.numpy()
     return out
+
+
+class Summary(NamedTuple):
+    """What a graph says of its inputs: operators per joint and block, vertex columns (n,), the target, how many."""
+
+    edges: dict[str, list[list[Any]]]
+    columns: dict[str, Array]
+    target: float
+    inputs: int
 
 
 class Flows:
@@ -88,6 +97,17 @@ class Flows:
         self.target += float(objective.detach().sum())
         self.count += n
 
+    def summary(self) -> Summary:
+        """Means over the inputs."""
+        n = self.count
+        edges = {name: [[_scaled(op, n) for op in blocks] for blocks in joints] for name, joints in self.edges.items()}
+        columns = {
+            "activation": self.activation / n,
+            "attribution": (self.entry + self.constants) / n,
+            "constant_share": self.constants / n,
+        }
+        return Summary(edges, columns, self.target / n, n)
+
     def _through(self, total: Array, numbers: torch.Tensor, flow: torch.Tensor) -> None:
         small = canonical(numbers)
         values = sum_to(flow, small.shape).reshape(-1).to(torch.float64).cpu().numpy()
@@ -133,7 +153,7 @@ def build(
     reduce: str,
     dtype: Any,
     meta: Mapping[str, Any],
-    flows: Flows | None = None,
+    flows: Summary | None = None,
     played: Replay | None = None,
 ) -> Graph:
     """The graph; with ``flows`` what one or more inputs did, with ``played`` also their gates (a single input)."""
@@ -144,18 +164,16 @@ def build(
         for j, part in enumerate(joint.parts(numbering.layers, reduce, record)):
             values = {}
             if flows is not None:
-                values = {name: _scaled(flows.edges[name][i][j], flows.count) for name in flows.edges}
+                values = {name: flows.edges[name][i][j] for name in flows.edges}
             if part.gate is not None:
                 gates[part.source.start : part.source.start + part.source.size] = part.gate
             blocks.append(_block(joint, part, values, dtype))
     columns: dict[str, Any] = {"bias": biases(numbering, dtype)}
     if flows is not None:
-        columns["activation"] = (flows.activation / flows.count).astype(dtype)
+        columns.update({name: values.astype(dtype) for name, values in flows.columns.items()})
         if played is not None and played.track_gates:
             columns["gate"] = gates.astype(dtype)
-        columns["attribution"] = ((flows.entry + flows.constants) / flows.count).astype(dtype)
-        columns["constant_share"] = (flows.constants / flows.count).astype(dtype)
-        meta = {**meta, "target_value": flows.target / flows.count, "inputs": flows.count}
+        meta = {**meta, "target_value": flows.target, "inputs": flows.inputs}
     return Graph(layers(numbering), tuple(blocks), columns, meta)
 
 

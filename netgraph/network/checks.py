@@ -34,12 +34,12 @@ class Truth:
         self.granularity = granularity
         self.net, self.inputs = net, one
         self.numbering = net.programs.numbering(granularity, one, torch.float64)
-        self.flows, self.played = net._flows(granularity, one, self.target, torch.float64, gates=granularity == "unit")
+        self.flows, self.played = net.flows(granularity, one, self.target, torch.float64, gates=granularity == "unit")
 
     def graph(self, reduce: str = "l1") -> Graph:
         """The graph as it is emitted."""
         meta = metadata(self.net, self.granularity, reduce, self.numbering, (self.target,))
-        return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows, self.played)
+        return build(self.numbering, reduce, np.dtype("float64"), meta, self.flows.summary(), self.played)
 
     def per_vertex(self, what: str) -> Array:
         """(n,) the values z, or ∂target/∂z, that autograd saw at each vertex (unit granularity)."""

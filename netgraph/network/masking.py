@@ -9,13 +9,42 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from netgraph.errors import AnalysisError
+from netgraph.errors import AnalysisError, unknown
+from netgraph.network.inputs import rows
 from netgraph.network.numbering import Numbering
 from netgraph.network.replay import Replay
 from netgraph.network.vertices import At
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
+
+
+CORRUPTED = ("mean", "zero")
+"""What a cut edge may carry."""
+
+
+def masked_logits(
+    net: Network,
+    given: list[torch.Tensor],
+    masks: Sequence[Any],
+    granularity: str,
+    corrupted: str,
+    reference: list[torch.Tensor],
+) -> np.ndarray[Any, Any]:
+    """See :meth:`netgraph.network.network.Network.masked`."""
+    if corrupted not in CORRUPTED:
+        raise unknown("corrupted", corrupted, CORRUPTED)
+    numbering = net.programs.numbering(granularity, given)
+    kernels = by_joint(numbering, masks, net.dtype, given[0].device)
+    base = baseline(net, numbering, reference, corrupted, kernels)
+    logits = []
+    for batch, _ in net.programs.batches(given):
+        tape, where = net.programs.tape(batch, numbering), batch[0].device
+        played = Replay(
+            tape, numbering, net.dtype, freeze=False, gradients=False, masks=kernels, reference=base, device=where
+        )
+        logits.append((played.run(batch), len(batch[0])))
+    return rows(logits)
 
 
 def by_joint(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 
-from netgraph.errors import unknown
+from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
 from netgraph.network import masking
 from netgraph.network.assemble import Flows, bias_vertices, build, input_means, layers
+from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
 from netgraph.network.inputs import as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows
 from netgraph.network.play import play
@@ -147,6 +148,35 @@ class Network:
 
     # -- graphs --------------------------------------------------------------------------------------
 
+    @overload
+    def graph(
+        self,
+        granularity: str = ...,
+        reduce: str = ...,
+        gauge: str = ...,
+        bias: str = ...,
+        inputs: Any = ...,
+        target: Any = ...,
+        labels: Any = ...,
+        aggregate: str = ...,
+        by: None = ...,
+    ) -> Graph: ...
+
+    @overload
+    def graph(
+        self,
+        granularity: str = ...,
+        reduce: str = ...,
+        gauge: str = ...,
+        bias: str = ...,
+        inputs: Any = ...,
+        target: Any = ...,
+        labels: Any = ...,
+        aggregate: str = ...,
+        *,
+        by: str,
+    ) -> dict[int, Graph]: ...
+
     def graph(
         self,
         granularity: str = "channel",
@@ -155,7 +185,10 @@ class Network:
         bias: str = "column",
         inputs: Any = None,
         target: Any = None,
-    ) -> Graph:
+        labels: Any = None,
+        aggregate: str = "mean",
+        by: str | None = None,
+    ) -> Graph | dict[int, Graph]:
         """The network as a graph: its weights, or with ``inputs`` what it did with them.
 
         Parameters
@@ -173,9 +206,15 @@ class Network:
             ``("centred", c)``, a pair ``(a, b)``, a class per input, a vertex id such as ``"fc2:7"`` or a function of
             the logits (see :func:`netgraph.network.targets.objective`). A single output needs none.
 
+            ``"label"``: the class that each input is labelled with.
+        labels : (N,) labels of the inputs; a loader gives them itself.
+        aggregate : what is kept of several inputs: "mean", "mean_abs" (mean of absolute values) or "std" (ddof=0). The
+            mean takes one backward pass a batch, the others one an input; memory does not grow with the inputs.
+        by : None, or "label": a graph for each label.
+
         Returns
         -------
-        Graph : its weights and values in the model's dtype.
+        Graph : its weights and values in the model's dtype; with ``by`` a dict, label -> Graph.
 
         Raises
         ------
@@ -200,41 +239,47 @@ class Network:
         >>> graph.columns["constant_share"]
         array([0., 0., 5.], dtype=float32)
         """
-        if granularity not in GRANULARITIES:
-            raise unknown("granularity", granularity, GRANULARITIES)
-        if reduce not in REDUCTIONS:
-            raise unknown("reduction", reduce, REDUCTIONS)
-        if bias not in {"column", "vertex"}:
-            raise unknown("bias", bias, ("column", "vertex"))
-        if gauge != "none":
-            raise unknown("gauge", gauge, ("none",))
+        for option, value, known in (
+            ("granularity", granularity, GRANULARITIES),
+            ("reduction", reduce, REDUCTIONS),
+            ("bias", bias, ("column", "vertex")),
+            ("gauge", gauge, ("none",)),
+            ("aggregate", aggregate, AGGREGATES),
+        ):
+            if value not in known:
+                raise unknown(option, value, known)
         if granularity == "layer":
             from netgraph.graph.coarsen import by_layer
 
-            fine = self.graph("channel", reduce, gauge, bias, inputs, target)
-            return by_layer(fine).with_meta(granularity="layer")
-        given = None if inputs is None else self._inputs(inputs)
-        graph, shares = self._graph(granularity, reduce, given, target, self.dtype)
-        return bias_vertices(graph, shares) if bias == "vertex" else graph
+            options = {"inputs": inputs, "target": target, "labels": labels, "aggregate": aggregate}
+            if by is not None:
+                fine = self.graph("channel", reduce, gauge, bias, by=by, **options)
+                return {label: by_layer(g).with_meta(granularity="layer") for label, g in fine.items()}
+            return by_layer(self.graph("channel", reduce, gauge, bias, **options)).with_meta(granularity="layer")
+        if bias == "vertex" and aggregate != "mean":
+            raise InputError(
+                f"aggregate={aggregate!r} is of each edge, and biases are not edges of an input: use bias='column'"
+            )
+        if inputs is None:
+            numbering = self.programs.numbering(granularity)
+            meta = metadata(self, granularity, reduce, numbering)
+            weights = build(numbering, reduce, numpy_dtype(self.dtype), meta)
+            return bias_vertices(weights) if bias == "vertex" else weights
+        graphs = graphs_over(self, granularity, reduce, bias, stream(inputs, labels), target, aggregate, by)
+        return graphs[EVERYTHING] if by is None else graphs
 
-    def _graph(
-        self, granularity: str, reduce: str, given: list[torch.Tensor] | None, target: Any, dtype: torch.dtype
-    ) -> tuple[Graph, np.ndarray[Any, Any] | None]:
-        numbering = self.programs.numbering(granularity, given, dtype)
-        kind = numpy_dtype(dtype)
-        if given is None:
-            return build(numbering, reduce, kind, metadata(self, granularity, reduce, numbering)), None
-        single = len(given[0]) == 1
-        flows, played = self._flows(granularity, given, target, dtype, gates=single and granularity == "unit")
-        meta = metadata(self, granularity, reduce, numbering, (target,))
-        return build(numbering, reduce, kind, meta, flows, played if single else None), flows.biases / flows.count
-
-    def _flows(
-        self, granularity: str, given: list[torch.Tensor], target: Any, dtype: torch.dtype, gates: bool = False
+    def flows(
+        self,
+        granularity: str,
+        given: list[torch.Tensor],
+        target: Any,
+        dtype: torch.dtype,
+        gates: bool = False,
+        flows: Flows | None = None,
     ) -> tuple[Flows, Replay]:
-        """The flows of all inputs, and what was played last (the input itself where there is only one)."""
+        """The flows of all inputs, added to ``flows``, and what was played last (the input where there is only one)."""
         numbering = self.programs.numbering(granularity, given, dtype)
-        flows = Flows(numbering)
+        flows = Flows(numbering) if flows is None else flows
         played: Replay | None = None
         for batch, chosen in self.programs.batches(given, target):
             played = Replay(
@@ -326,28 +371,9 @@ class Network:
         >>> ng.trace(model, (2,)).masked(torch.tensor([[1.0, -1.0]]), [np.array([[1, 0]])], corrupted="zero")
         array([[7.]], dtype=float32)
         """
-        if corrupted not in {"mean", "zero"}:
-            raise unknown("corrupted", corrupted, ("mean", "zero"))
         given = self._inputs(inputs)
-        numbering = self.programs.numbering(granularity, given)
-        kernels = masking.by_joint(numbering, masks, self.dtype, given[0].device)
-        base = masking.baseline(
-            self, numbering, given if reference is None else self._inputs(reference), corrupted, kernels
-        )
-        logits = []
-        for batch, _ in self.programs.batches(given):
-            played = Replay(
-                self.programs.tape(batch, numbering),
-                numbering,
-                self.dtype,
-                freeze=False,
-                gradients=False,
-                masks=kernels,
-                reference=base,
-                device=batch[0].device,
-            )
-            logits.append((played.run(batch), len(batch[0])))
-        return rows(logits)
+        base = given if reference is None else self._inputs(reference)
+        return masking.masked_logits(self, given, masks, granularity, corrupted, base)
 
     def verify(self, inputs: Any = None) -> Verification:
         """Prove that the graph is the network at some inputs, in float64 and at both granularities.

@@ -273,7 +273,8 @@ def test_network_targets() -> None:
 BAD_TARGETS = [
     (None, "4 outputs"),
     (7, "no class of this network"),
-    ("label", "expected a class number"),
+    ("label", "needs a label for each input"),
+    ("lable", "expected a class number"),
     ("fc:1", "unknown layer"),
     ("linear_0:99", "no vertex"),
     (torch.tensor([1, 2, 3]), "one per input"),
