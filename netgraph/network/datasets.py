@@ -13,7 +13,7 @@ from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
 from netgraph.network.assemble import Flows, Summary, bias_vertices, build
 from netgraph.network.description import metadata
-from netgraph.network.inputs import as_inputs, numpy_dtype
+from netgraph.network.inputs import numpy_dtype
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
@@ -90,7 +90,7 @@ def accumulate(
     """Label (or :data:`EVERYTHING`) -> the flows of its inputs, and what was played where that is a single input."""
     found: dict[int, tuple[Flows | Spread, Replay | None]] = {}
     for given, labels in batches:
-        whole = as_inputs(given, net.programs.example)
+        whole = net.programs.inputs(given)
         wanted = _wanted(target, labels, len(whole[0]))
         for label, chosen in groups(labels, by, len(whole[0])).items():
             inputs = [x[chosen] for x in whole]

@@ -14,7 +14,7 @@ from netgraph.network import masking
 from netgraph.network.assemble import Flows, bias_vertices, build, input_means, layers
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
-from netgraph.network.inputs import as_inputs, example_inputs, numpy_dtype, refuse_nonfinite, rows
+from netgraph.network.inputs import example_inputs, numpy_dtype, refuse_nonfinite, rows
 from netgraph.network.play import play
 from netgraph.network.program import GRANULARITIES, Programs
 from netgraph.network.reads import REDUCTIONS
@@ -128,7 +128,7 @@ class Network:
         ------
         InputError : an input of another shape, or one that holds NaN or infinity.
         """
-        given = self._inputs(inputs[0] if len(inputs) == 1 else inputs)
+        given = self.programs.inputs(inputs[0] if len(inputs) == 1 else inputs)
         return play(self.programs.tape(given), given)[0]
 
     def outputs(self, inputs: Any) -> np.ndarray[Any, Any]:
@@ -138,7 +138,7 @@ class Network:
         ------
         InputError : an input of another shape, or one that holds NaN or infinity.
         """
-        given = self._inputs(inputs)
+        given = self.programs.inputs(inputs)
 
         def logits(batch: list[torch.Tensor]) -> torch.Tensor:
             tape = self.programs.tape(batch)
@@ -317,7 +317,7 @@ class Network:
         """
         import pandas as pd
 
-        given = self._inputs(inputs)
+        given = self.programs.inputs(inputs)
         numbering = self.programs.numbering(granularity, given)
         table = np.empty((len(given[0]), numbering.n), dtype=numpy_dtype(self.dtype))
         row = 0
@@ -371,8 +371,8 @@ class Network:
         >>> ng.trace(model, (2,)).masked(torch.tensor([[1.0, -1.0]]), [np.array([[1, 0]])], corrupted="zero")
         array([[7.]], dtype=float32)
         """
-        given = self._inputs(inputs)
-        base = given if reference is None else self._inputs(reference)
+        given = self.programs.inputs(inputs)
+        base = given if reference is None else self.programs.inputs(reference)
         return masking.masked_logits(self, given, masks, granularity, corrupted, base)
 
     def verify(self, inputs: Any = None) -> Verification:
@@ -396,7 +396,4 @@ class Network:
         >>> bool(ng.trace(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.GELU()), (3,)).verify())
         True
         """
-        return verify(self, self.programs.example if inputs is None else self._inputs(inputs))
-
-    def _inputs(self, inputs: Any) -> list[torch.Tensor]:
-        return as_inputs(inputs, self.programs.example)
+        return verify(self, self.programs.example if inputs is None else self.programs.inputs(inputs))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from netgraph.errors import InputError, RecordError, unknown
-from netgraph.network.inputs import BATCH, split
+from netgraph.network.inputs import BATCH, as_inputs, split
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import flowing, lookup
 from netgraph.network.play import constants
@@ -32,6 +32,10 @@ class Programs:
         self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
         self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
         self._state = self.state
+
+    def inputs(self, inputs: Any) -> list[torch.Tensor]:
+        """Inputs as a list of tensors with a batch axis, checked against the example."""
+        return as_inputs(inputs, self.example)
 
     def tape(self, given: Sequence[torch.Tensor], numbering: Numbering | None = None) -> Tape:
         """The tape for inputs of these shapes; with ``numbering``, refused where it is another branch's."""
