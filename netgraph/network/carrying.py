@@ -60,7 +60,7 @@ class Carrying(Layers):
         """Zeros around: no vertex, but where the numbers do not change they stay as they are."""
         wide = x.full
         shape = tuple(torch.ops.aten.constant_pad_nd(wide, pad, -1).shape)
-        padded = [i for i in range(len(shape)) if i >= len(shape) - len(pad) // 2]
+        padded = [len(shape) - 1 - k for k in range(len(pad) // 2) if pad[2 * k] or pad[2 * k + 1]]
         if all(x.numbers.shape[i] == 1 for i in padded):
             scale = x.scale
             if scale is not None and any(scale.shape[i] > 1 for i in padded):

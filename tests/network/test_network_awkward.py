@@ -90,6 +90,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mask": (lambda: M(lambda s, x: s.d(s.c(x) * (torch.arange(16.0).view(4, 4) % 2)).flatten(1), c=nn.Conv2d(1, 3, 1), d=nn.Conv2d(3, 2, 2)), (1, 4, 4)),
     "group-norm": (lambda: nn.Sequential(nn.Conv2d(1, 4, 2), nn.GroupNorm(2, 4), nn.GELU(), nn.Flatten(), L(36, 3)), (1, 4, 4)),
     "weighted-copies": (lambda: M(lambda s, x: s.b((s.a(x).unsqueeze(2) * torch.tensor([1.0, -3.0, 0.5])).sum(2)), a=L(6, 4), b=L(4, 3)), (6,)),
+    "padded-tokens": (lambda: M(lambda s, x: s.b(F.pad(s.a(x), (0, 0, 0, 2))).relu().mean(1), a=L(4, 3), b=L(3, 3)), (2, 4)),
     "strides": (lambda: M(lambda s, x: s.b(s.a(x).as_strided((x.shape[0], 4), (6, 1), 1)), a=L(6, 6), b=L(4, 3)), (6,)),
     "pooled-channels-last": (lambda: M(lambda s, x: s.b(s.p(s.c(x.contiguous(memory_format=torch.channels_last)))).flatten(1), c=nn.Conv2d(2, 3, 2), p=nn.AdaptiveAvgPool2d(1), b=nn.Conv2d(3, 2, 1)), (2, 4, 4)),
     "same-twice": (lambda: M(lambda s, x: (lambda h: s.b(h + h) - s.b(h * h))(s.a(x)), a=L(6, 4), b=L(4, 3)), (6,)),
@@ -209,6 +210,11 @@ def test_network_the_input_is_left_alone() -> None:
     net.graph(inputs=x, target=0)
     assert net.verify(x)
     assert torch.equal(x, given)
+
+
+def test_network_padded_tokens_stay_tokens() -> None:
+    model, x = case("padded-tokens")
+    assert [layer.size for layer in ng.trace(model, x).graph().layers] == [4, 3, 3]
 
 
 def test_network_zeros_like_is_zeros() -> None:
