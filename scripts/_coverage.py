@@ -42,6 +42,8 @@ def build(name: str) -> tuple[torch.nn.Module, int]:
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 2)
+        if isinstance(module, torch.nn.Linear) and not bool(module.weight.any()):
+            torch.nn.init.normal_(module.weight, std=0.02)  # a head of zeros would prove nothing
     return model, size
 
 
