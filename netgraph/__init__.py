@@ -27,6 +27,7 @@ _HOME = {
     "Graph": "netgraph.graph.graph",
     "Layer": "netgraph.graph.graph",
     "Block": "netgraph.graph.graph",
+    "contract": "netgraph.graph.contract",
     "write_graph": "netgraph.graph.formats",
     "read_graph": "netgraph.graph.formats",
     "modules": "netgraph.analysis.modules",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.modules import ncut as ncut
     from netgraph.analysis.paths import paths as paths
     from netgraph.errors import NetgraphError as NetgraphError
+    from netgraph.graph.contract import contract as contract
     from netgraph.graph.formats import read_graph as read_graph
     from netgraph.graph.formats import write_graph as write_graph
     from netgraph.graph.graph import Block as Block
