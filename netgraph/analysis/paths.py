@@ -33,8 +33,9 @@ def paths(
     the target. Its value depends on ``weight``:
 
     - an edge column: the product of the column along the path; ``share`` is value / Σ|value of all paths|;
-    - ``"attribution"``, with ``gated_weight`` on the edges and one input: its exact share of the target,
-      a_0·Π gated_weight; ``share`` is value / the target's value (bias and constants hold the rest);
+    - ``"attribution"``, with ``gated_weight`` on the edges and one input: its exact share of the target's
+      pre-activation, a_0·Π gated_weight (a hidden vertex without incoming edges starts with its bias); ``share`` is
+      value / that pre-activation (bias and constants hold the rest);
     - ``"attribution"`` otherwise (channels, averages over inputs): no product of edges is a path's share there. The
       target's flow is split backwards at every vertex in proportion to |attribution|; the value, between 0 and 1, is
       what reaches the path. That ranks candidates only: most of the truly strongest routes may be missing, and
@@ -152,10 +153,12 @@ def _exact_shares(graph: Graph, begin: Any, end: int) -> _Values:
             'weight="attribution" needs the vertex column "activation": use net.graph(inputs=x, target=…)'
         )
     start = np.zeros(graph.n)
-    entered = _entered(graph)
+    made = np.zeros(graph.n, dtype=bool)
+    for block in graph.blocks:
+        made[graph.layer(block.target).vertices] = True
     for vertex in np.flatnonzero(begin):
-        # A hidden source enters with z, since its gate is on the edges that leave it.
-        start[vertex] = _inflow(graph, int(vertex)) if entered[vertex] else graph.columns["activation"][vertex]
+        # A hidden vertex starts with z, were it its bias alone, since its gate is on the edges that leave it.
+        start[vertex] = _inflow(graph, int(vertex)) if made[vertex] else graph.columns["activation"][vertex]
     rule = "exact share: activation of the first vertex times the product of gated_weight"
     return _Values(pairs(graph, "gated_weight", signed=True), start, _inflow(graph, end), rule)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,6 +53,23 @@ def test_faithfulness_is_0_without_and_1_with_all_edges() -> None:
     whole = circuit(net, inputs, labels, target=1, score="weight", edges=10_000)
     assert len(whole) == len(whole.whole.edges) == 54
     assert faithfulness(whole, net, inputs, labels).faithfulness == pytest.approx(1, abs=1e-12)
+
+
+def test_what_is_no_edge_is_never_cut() -> None:
+    """An entry may weigh 0 and still stand for a part that passes a constant on."""
+
+    class Recording(FakeNetwork):
+        def masked(self, inputs: Any, masks: Sequence[Any], *args: Any, **options: Any) -> np.ndarray[Any, Any]:
+            for w, mask in zip(self.weights, masks, strict=True):
+                assert mask[w == 0].all()
+            return super().masked(inputs, masks, *args, **options)
+
+    net = Recording([[[1.0, 0.0], [0.0, 2.0]], [[1.0, -1.0], [0.0, 1.0]]])
+    inputs = np.array([[1.0, 2.0], [3.0, 1.0], [2.0, 2.0]])
+    evidence = faithfulness(circuit(net, inputs, target=0, edges=2), net, inputs, [0, 1, 0], curve=True)
+    assert net.runs > 3
+    assert evidence.curve is not None
+    assert evidence.curve["faithfulness"].iloc[-1] == pytest.approx(1)
 
 
 def test_the_planted_circuit_is_found_and_is_faithful() -> None:

@@ -176,6 +176,18 @@ def test_paths_from_a_hidden_vertex_carry_what_it_passes_on() -> None:
         assert found["value"].sum() == pytest.approx(graph.blocks[1].values["attribution"][:, hidden].sum())
 
 
+def test_a_path_from_a_unit_without_incoming_edges_carries_its_bias_once_through_the_gate() -> None:
+    # Unit 0 reads nothing and has bias −4: a = −4/4 = −1 (slope 1/4), and y reads 3·a = −3.
+    plain = chain([[0.0], [2.0]], [[3.0, 1.0]])
+    graph = at_input(Graph(plain.layers, plain.blocks, {"bias": np.array([0, -4.0, 0, 0])}), [1.0], 0)
+    found = paths(graph, graph.ids[-1], weight="attribution")
+    assert dict(zip(found["vertices"], found["value"], strict=True)) == {
+        ("l1:0", "l2:0"): -3.0,
+        ("l0:0", "l1:1", "l2:0"): 2.0,
+    }
+    assert found["share"].sum() == 1
+
+
 def test_bias_column_counts_in_what_a_share_is_a_share_of() -> None:
     plain = chain([[2.0]], [[1.0]])
     graph = at_input(Graph(plain.layers, plain.blocks, {"bias": np.array([0, 1.0, 5.0])}), [1.0], 0)

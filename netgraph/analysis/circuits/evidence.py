@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.integrate import trapezoid
 
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Mask, Outputs
-from netgraph.analysis.circuits.selection import entries, masks_of, no_edges, ranking
+from netgraph.analysis.circuits.selection import entries, masks_of, no_edges, ranking, with_no_edges
 from netgraph.analysis.circuits.targets import Target, label_array, of_interest, resolve
 from netgraph.errors import AnalysisError, unknown
 
@@ -78,7 +78,11 @@ class Evidence:
         if self.cpr is not None and self.cmd is not None:
             lines.append(f"CPR {self.cpr:.4f}, CMD {self.cmd:.4f} over {SHARES[0]:.1%} … 100% of the edges")
         if np.isnan(self.faithfulness):
-            lines.append("faithfulness is undefined: ablating every edge leaves the target unchanged")
+            lines.append(
+                "faithfulness is undefined: ablating every edge leaves the target's mean over these inputs unchanged"
+            )
+            if self.settings["corrupted"] == "mean":
+                lines.append("pass labels of several classes, or corrupted='zero'")
         return "\n".join(lines)
 
 
@@ -191,7 +195,8 @@ class _Judge:
 
     def run(self, masks: Sequence[Mask]) -> Outputs:
         granularity = self.circuit.settings["granularity"]
-        return self.net.masked(self.inputs, masks, granularity=granularity, corrupted=self.corrupted)
+        kept = with_no_edges(self.circuit.whole, masks)
+        return self.net.masked(self.inputs, kept, granularity=granularity, corrupted=self.corrupted)
 
     def _m(self, logits: Outputs) -> float:
         return float(self.target.metric(logits)[self.rows].mean())

@@ -77,6 +77,18 @@ def masks_of(graph: Graph, chosen: npt.NDArray[np.int64]) -> tuple[Mask, ...]:
     return tuple(_beside(block.weight, part) for block, part in zip(graph.blocks, parts, strict=True))
 
 
+def with_no_edges(graph: Graph, masks: Sequence[Mask]) -> tuple[Mask, ...]:
+    """The same masks, true where no edge is: what is no edge cannot be cut.
+
+    An entry may weigh exactly 0 and still stand for a part that passes a constant on (a channel whose BatchNorm has
+    scale 0): an ablation of edges leaves that as it is.
+    """
+    return tuple(
+        _beside(block.weight, entries(mask) | (entries(block.weight) == 0))
+        for block, mask in zip(graph.blocks, masks, strict=True)
+    )
+
+
 def no_edges(graph: Graph) -> tuple[Mask, ...]:
     """Masks that keep nothing."""
     return masks_of(graph, np.zeros(0, dtype=np.int64))
