@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from netgraph.errors import GraphError, unknown
+from netgraph.graph.graph import RESERVED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +48,12 @@ def plain_column(name: str, values: Any) -> Array:
     GraphError : values of another kind, or text among numbers.
     """
     packed = hasattr(values, "dtype") and not isinstance(values.dtype, np.dtype)
-    array = values.to_numpy(dtype=object, na_value=None) if packed else np.asarray(values)
+    try:
+        array = values.to_numpy(dtype=object, na_value=None) if packed else np.asarray(values)
+    except ValueError as error:  # lists of different lengths
+        raise GraphError(
+            f"vertex column {name!r} holds lists; expected one number, truth or text per vertex"
+        ) from error
     if array.dtype.kind in "biuf":
         return array.astype(np.float64) if array.dtype.itemsize > 8 else array
     if array.dtype.kind in "OUT" and array.ndim == 1:
@@ -60,6 +67,32 @@ def plain_column(name: str, values: Any) -> Array:
                 return numbers
     kinds = sorted({type(entry).__name__ for entry in array.flat})[:4]
     raise GraphError(f"vertex column {name!r} holds {', '.join(kinds)} values; expected numbers, truths or text")
+
+
+def check_reserved(columns: Mapping[str, Any]) -> None:
+    """Refuse ids that are no unique text, and places that are no whole numbers.
+
+    Raises
+    ------
+    GraphError : with the first entry that is wrong.
+    """
+    if "id" in columns:
+        ids = plain_column("id", columns["id"])
+        if ids.dtype != object or any(entry is None for entry in ids):
+            raise GraphError("vertex column 'id' holds what is no text; expected a text for every vertex")
+        series = column_series("id", ids)
+        if series.n_unique() < len(series):
+            raise GraphError(
+                f"vertex id {series.filter(series.is_duplicated())[0]!r} is there twice; ids must be unique"
+            )
+    for name in RESERVED[1:]:
+        if name in columns:
+            places = plain_column(name, columns[name])
+            if places.dtype == object or not np.all((places >= -1) & (places == np.floor(places))):
+                raise GraphError(
+                    f"vertex column {name!r} says where a vertex stands in its layer: expected whole numbers from 0 "
+                    "up, -1 for none; give yours another name"
+                )
 
 
 def column_series(name: str, values: Array) -> pl.Series:
@@ -118,4 +151,4 @@ def _aligned(graph: Graph, name: str, values: pd.Series[Any]) -> pd.Series[Any]:
 
 
 def _is_missing(entry: Any) -> bool:
-    return entry is None or type(entry).__name__ == "NAType" or bool(entry != entry)
+    return entry is None or type(entry).__name__ == "NAType" or (np.ndim(entry) == 0 and bool(entry != entry))

@@ -68,6 +68,8 @@ def to_scipy(graph: Graph, weight: str = "weight") -> sp.csr_array:
     data = np.concatenate(entries) if entries else np.zeros(0)
     if data.dtype == np.float16:
         data = data.astype(np.float32)  # scipy has no sparse float16
+    if data.dtype.kind in "biu":
+        data = data.astype(np.float64)  # the sum of parallel edges would overflow
     matrix = sp.coo_array((data, (np.concatenate(source), np.concatenate(target))), shape=(graph.n, graph.n))
     return sp.csr_array(matrix)
 
@@ -83,7 +85,8 @@ def to_networkx(graph: Graph) -> Any:
     """
     import networkx as nx
 
-    made = nx.DiGraph(**{str(name): value for name, value in graph.meta.items()})
+    made = nx.DiGraph()
+    made.graph.update((str(name), value) for name, value in graph.meta.items())
     columns = _attributes(vertex_table(graph))
     rows = zip(*columns.values(), strict=True)
     made.add_nodes_from(
@@ -101,7 +104,7 @@ def to_networkx(graph: Graph) -> Any:
             if summing and made.has_edge(source, target):
                 _add(made.edges[source, target], entry)
             else:
-                made.add_edge(source, target, kind=kind, **entry)
+                made.add_edges_from([(source, target, {"kind": kind, **entry})])
     return made
 
 

@@ -67,7 +67,7 @@ def row_sums(operator: Array, absolute: bool) -> Array:
     out = np.zeros(operator.shape[0])
     for first, last in cuts(operator, _WORKING_SET):
         rows = operator[first:last]
-        out[first:last] = (np.abs(rows) if absolute else rows).sum(axis=1, dtype=np.float64)
+        out[first:last] = (_magnitudes(rows) if absolute else rows).sum(axis=1, dtype=np.float64)
     return out
 
 
@@ -76,12 +76,12 @@ def column_sums(operator: Array, absolute: bool) -> Array:
     out = np.zeros(operator.shape[1])
     for first, last in cuts(operator, _WORKING_SET):
         rows = operator[first:last]
-        out += (np.abs(rows) if absolute else rows).sum(axis=0, dtype=np.float64)
+        out += (_magnitudes(rows) if absolute else rows).sum(axis=0, dtype=np.float64)
     return out
 
 
 def absolute(operator: Array) -> Array:
-    return np.abs(operator)
+    return _magnitudes(operator)
 
 
 def count(operator: Array) -> int:
@@ -110,3 +110,8 @@ def assemble(shape: tuple[int, int], target: Array, source: Array, values: Array
     out = np.zeros(shape, dtype=values.dtype)
     out[target, source] = values
     return out
+
+
+def _magnitudes(values: Array) -> Array:
+    """|values|; the least whole number of a width has no positive one beside it."""
+    return np.abs(values.astype(np.float64) if values.dtype.kind in "iu" else values)

@@ -23,6 +23,12 @@ SCHEMA = 1
 MADE_BY_THE_LAYERS = ("layer", "depth", "kind")
 """Vertex columns that the layers alone decide."""
 
+RESERVED = ("id", "index", "channel", "row", "col")
+"""Vertex columns that say again what the layers would say: unique ids, and places (whole numbers, -1 for none)."""
+
+MADE_BY_THE_EDGES = ("source", "target", "weight", "abs_weight", "kind")
+"""Edge columns that the blocks' ends, weights and kinds alone decide."""
+
 Operator = Any
 """What holds a block's edges: a dense array or a ``scipy.sparse.csr_array``, shape (n_target, n_source)."""
 
@@ -57,6 +63,11 @@ class Layer:
     grid: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("start", "size"):
+            number = getattr(self, name)
+            if int(number) != number or number < 0:
+                raise GraphError(f"layer {self.name!r}: {name} is {number!r}, expected a whole number from 0 up")
+            object.__setattr__(self, name, int(number))
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))
         object.__setattr__(self, "grid", tuple(int(n) for n in self.grid) or (int(self.size),))
         if int(np.prod(self.grid, dtype=np.int64)) != self.size:
@@ -99,7 +110,16 @@ class Block:
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _frozen_map(self.values))
         kind_of(self.weight)
+        if self.weight.dtype.kind not in "biuf":
+            raise GraphError(
+                f"block {self.source} -> {self.target}: the weight is {self.weight.dtype}, expected real numbers"
+            )
         for name, value in self.values.items():
+            if name in MADE_BY_THE_EDGES:
+                raise GraphError(
+                    f"block {self.source} -> {self.target}: values cannot have the name {name!r}, which every table of "
+                    f"edges has already ({', '.join(MADE_BY_THE_EDGES)}); give them another"
+                )
             if not same_layout(self.weight, value):
                 raise GraphError(
                     f"block {self.source} -> {self.target}: values[{name!r}] has another layout than the weight "
@@ -217,6 +237,10 @@ class Graph:
                 raise GraphError(f"vertex column {name!r} is what the layers say; give it another name")
             if len(values) != at:
                 raise GraphError(f"vertex column {name!r} has {len(values)} entries, the graph {at} vertices")
+        if any(name in RESERVED for name in self.columns):
+            from netgraph.graph.columns import check_reserved
+
+            check_reserved(self.columns)
 
     # -- looking up ------------------------------------------------------------------------------
 

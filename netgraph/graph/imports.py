@@ -35,7 +35,8 @@ def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame, directed: bo
     Parameters
     ----------
     vertices : columns ``id``, and any others: those of :attr:`Graph.vertices` mean the same here, the rest become
-        vertex columns. None: the ends of the edges, in order of appearance.
+        vertex columns. One that the layers contradict is kept as ``layer_given``, ``kind_given`` … None: the ends of
+        the edges, in order of appearance.
     edges : columns ``source`` and ``target`` (ids), ``weight`` (1 where there is none), ``kind`` (text), and numbers,
         which become the edges' values.
     directed : False turns each edge so that it runs from the vertex that comes first in the table to the later one;
@@ -70,7 +71,7 @@ def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame, directed: bo
     kinds = _layer_kinds(plan, table)
     layers = chain(plan.names, np.bincount(plan.layer, minlength=len(plan.names)).tolist(), kinds)
     blocks = _blocks(layers, number[source], number[target], edges)
-    columns = _vertex_columns(layers, given, order, table)
+    columns = _vertex_columns(Graph(tuple(layers), tuple(blocks)), given, order, table)
     if "layer" in table and not plan.given:
         columns["layer_given"] = plain_column("layer", table["layer"].iloc[order].astype(str))
     return Graph(tuple(layers), tuple(blocks), columns, {"directed": directed})
@@ -118,6 +119,10 @@ def _ends(vertices: pd.DataFrame | None, edges: pd.DataFrame) -> tuple[Array, Ar
     """(ids as given, as text; number of each edge's source; of its target)."""
     import pandas as pd
 
+    for what, table in (("edge", edges), ("vertex", vertices)):
+        names = [] if table is None else [str(name) for name in table.columns]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise GraphError(f"the {what} table has two columns {twice[0]!r}; rename one of them")
     for name in ("source", "target"):
         if name not in edges.columns:
             raise unknown("column", name, map(str, edges.columns), " in the edge table")
@@ -149,9 +154,8 @@ def _layer_kinds(plan: layering.Plan, table: dict[str, Any]) -> list[str]:
     return [kind[0] if len(kind) == 1 else "layer" for kind in found]
 
 
-def _vertex_columns(layers: list[Layer], given: Array, order: Array, table: dict[str, Any]) -> dict[str, Array]:
+def _vertex_columns(bare: Graph, given: Array, order: Array, table: dict[str, Any]) -> dict[str, Array]:
     """The columns to store: what the layers would not say by themselves."""
-    bare = Graph(tuple(layers), ())
     ids = safe_ids(given)[order]
     columns: dict[str, Array] = {}
     if not np.array_equal(ids, bare.ids):
@@ -159,15 +163,36 @@ def _vertex_columns(layers: list[Layer], given: Array, order: Array, table: dict
     label = table["label"].to_numpy(dtype=object)[order] if "label" in table else given[order]
     if not np.array_equal(label, ids):
         columns["label"] = plain_column("label", label)
-    for name in POSITIONS:
+    for name in ("depth", "kind", *POSITIONS):
         if name in table:
-            places = table[name].iloc[order].fillna(-1).astype(np.int64).to_numpy()
-            if not np.array_equal(places, bare.vertices[name].fillna(-1).astype(np.int64).to_numpy()):
-                columns[name] = places
+            columns |= _as_given(name, table[name].iloc[order], bare)
     for name, values in table.items():
         if name not in VERTEX_COLUMNS or (name == "bias" and values.notna().any()):
             columns[name] = plain_column(name, values.iloc[order])
     return columns
+
+
+def _as_given(name: str, given: pd.Series[Any], bare: Graph) -> dict[str, Array]:
+    """A column whose name has a meaning: left out where the layers say the same, renamed where it means more."""
+    made = bare.vertices[name]
+    if name == "kind":
+        return {} if (given.isna() | (given.astype(str) == made.to_numpy())).all() else _renamed(name, given)
+    places = given.fillna(-1).to_numpy() if given.dtype.kind in "iuf" else _whole(given)
+    if places is None or not np.all((places == np.floor(places)) & (places >= -1)):
+        return _renamed(name, given)
+    if np.array_equal(places, made.fillna(-1).to_numpy(dtype=np.int64)):
+        return {}
+    return {name: places.astype(np.int64)} if name in POSITIONS else _renamed(name, given)
+
+
+def _whole(given: pd.Series[Any]) -> Array | None:
+    """Numbers out of nullable integers or of objects, -1 where one is missing; None where they are no numbers."""
+    entries = [-1 if gone else entry for entry, gone in zip(given.tolist(), given.isna(), strict=True)]
+    return np.array(entries) if all(isinstance(entry, (int, float)) for entry in entries) else None
+
+
+def _renamed(name: str, given: pd.Series[Any]) -> dict[str, Array]:
+    return {f"{name}_given": plain_column(name, given)}
 
 
 def _blocks(layers: list[Layer], source: Array, target: Array, edges: pd.DataFrame) -> list[Block]:
@@ -177,7 +202,7 @@ def _blocks(layers: list[Layer], source: Array, target: Array, edges: pd.DataFra
     stops = np.array([layer.stop for layer in layers], dtype=np.int64)
     reads, makes = (np.searchsorted(stops, ends, side="right") for ends in (source, target))
     kind, kinds = (
-        pd.factorize(edges["kind"].astype(str))
+        pd.factorize(np.where(edges["kind"].isna(), "edge", edges["kind"].astype(str)).astype(object))
         if "kind" in edges.columns
         else (np.zeros(len(edges), dtype=np.intp), ["edge"])
     )
@@ -201,6 +226,8 @@ def _blocks(layers: list[Layer], source: Array, target: Array, edges: pd.DataFra
 
 def _numbers(column: pd.Series[Any]) -> Array:
     try:
+        if column.dtype.kind == "c":
+            raise TypeError("complex numbers")
         values = column.to_numpy(dtype=column.dtype if column.dtype in (np.float32, np.float64) else np.float64)
     except (TypeError, ValueError) as error:
         raise GraphError(f"edge column {column.name!r} holds values that are no numbers: {error}") from error

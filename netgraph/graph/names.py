@@ -12,14 +12,22 @@ Array = np.ndarray[Any, Any]
 TAKEN_FOR_MISSING = frozenset({"NA", "N/A", "NaN", "NULL", "None", "n/a", "nan", "null"})
 """Texts starting with a letter that R's or pandas' reader of CSV takes for a missing value."""
 
+TAKEN_FOR_VALUES = frozenset(
+    {"T", "F", *(case(word) for word in ("true", "false") for case in (str.lower, str.upper, str.title))}
+    | {case(word) for word in ("inf", "infinity") for case in (str.lower, str.upper, str.title)}
+)
+"""Texts that they take for truths or numbers, where a whole column (the sources of a few edges) holds such only."""
+
+MISREAD = TAKEN_FOR_MISSING | TAKEN_FOR_VALUES
+
 
 def is_safe(identifier: str) -> bool:
-    """Whether R, pandas and Gephi keep this id as it is: text that starts with a letter and is no word for missing.
+    """Whether R, pandas and Gephi keep this id as it is: it starts with a letter and is no word for a value.
 
-    >>> [is_safe(i) for i in ("fc1:17", "17", "1e5", "NA", "")]
-    [True, False, False, False, False]
+    >>> [is_safe(i) for i in ("fc1:17", "17", "1e5", "NA", "TRUE", "")]
+    [True, False, False, False, False, False]
     """
-    return identifier[:1].isalpha() and identifier not in TAKEN_FOR_MISSING
+    return identifier[:1].isalpha() and identifier not in MISREAD
 
 
 def safe_ids(ids: Iterable[str]) -> Array:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.sparse as sp
 
 from netgraph.errors import GraphError, unknown
 from netgraph.graph import blocks as ops
@@ -55,18 +56,22 @@ def select(
     elif edges is not None:
         keep &= _touched(graph, blocks)
     if layers is not None:
-        chosen = {graph.layer(name).name for name in layers}
+        chosen = {graph.layer(name).name for name in ([layers] if isinstance(layers, str) else layers)}
         for layer in graph.layers:
             keep[layer.vertices] &= layer.name in chosen
     return _shrunk(graph, blocks, keep)
 
 
 def _mask(graph: Graph, vertices: Sequence[str] | Array) -> Array:
-    given = np.asarray(vertices)
+    given = np.atleast_1d(np.asarray(vertices))
+    if given.dtype == object and len(given) and all(isinstance(entry, (bool, np.bool_)) for entry in given):
+        given = given.astype(bool)  # pandas' nullable truths
     if given.dtype == bool:
         if given.shape != (graph.n,):
             raise GraphError(f"the mask of vertices has shape {given.shape}, expected ({graph.n},)")
         return given
+    if given.ndim != 1:
+        raise GraphError(f"vertices have shape {given.shape}, expected a list of ids or a mask ({graph.n},)")
     number = {identifier: i for i, identifier in enumerate(graph.ids.tolist())}
     mask = np.zeros(graph.n, dtype=bool)
     for identifier in given.tolist():
@@ -91,6 +96,8 @@ def _masked(block: Block, keep: Any) -> Block:
             f"the edge mask of block {block.source} -> {block.target} has shape {np.shape(keep)}, "
             f"expected {block.shape}"
         )
+    if stored is None:
+        keep = np.asarray(keep.toarray() if sp.issparse(keep) else keep, dtype=bool)
     values = {name: ops.mask(value, keep, block.weight) for name, value in block.values.items()}
     return replace(block, weight=ops.mask(block.weight, keep, block.weight), values=values)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
+from netgraph.graph import dense
+
 Array = np.ndarray[Any, Any]
 
 LAYOUT = "sparse"
@@ -52,18 +54,18 @@ def rmatvec(operator: Any, y: Array) -> Array:
 
 
 def row_sums(operator: Any, absolute: bool) -> Array:
-    data = np.abs(operator.data) if absolute else operator.data
+    data = dense.absolute(operator.data) if absolute else operator.data
     rows = np.repeat(np.arange(operator.shape[0]), np.diff(operator.indptr))
     return np.bincount(rows, weights=data, minlength=operator.shape[0]).astype(np.float64, copy=False)
 
 
 def column_sums(operator: Any, absolute: bool) -> Array:
-    data = np.abs(operator.data) if absolute else operator.data
+    data = dense.absolute(operator.data) if absolute else operator.data
     return np.bincount(operator.indices, weights=data, minlength=operator.shape[1]).astype(np.float64, copy=False)
 
 
 def absolute(operator: Any) -> Any:
-    return with_data(operator, np.abs(operator.data))
+    return with_data(operator, dense.absolute(operator.data))
 
 
 def count(operator: Any) -> int:

@@ -14,6 +14,7 @@ import polars as pl
 
 from netgraph.graph import blocks as ops
 from netgraph.graph.columns import column_series, text_array, to_pandas_frame
+from netgraph.graph.dense import absolute
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,7 +171,7 @@ def iter_edges(graph: Graph, chunk: int = 1_000_000) -> Iterator[pd.DataFrame]:
             "source": ids.take(tile.source),
             "target": ids.take(tile.target),
             "weight": tile.weight,
-            "abs_weight": np.abs(tile.weight),
+            "abs_weight": absolute(tile.weight),
             "kind": text_array(np.array([tile.block.kind], dtype=object)).take(np.zeros(len(tile), dtype=np.intp)),
         }
         for name in names:

@@ -233,3 +233,12 @@ def test_parents_are_made_and_a_file_among_them_is_named(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(TableError, match=r"cannot write .*file/out: (Not a directory|File exists)"):
         write_graph(OLD, tmp_path / "file" / "out")
+
+
+def test_a_marker_that_cannot_be_read_is_removed(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    write_graph(Graph.from_matrices([np.eye(2)]), target)
+    marker = swap._marker(target)
+    marker.write_text('{"new": ".netg')
+    assert read_graph(target).n == 4
+    assert [entry.name for entry in tmp_path.iterdir()] == ["out"]

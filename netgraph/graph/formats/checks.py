@@ -10,7 +10,7 @@ import polars as pl
 from netgraph.errors import TableError
 from netgraph.graph.formats.manifest import FORMAT
 from netgraph.graph.graph import Graph
-from netgraph.graph.names import TAKEN_FOR_MISSING
+from netgraph.graph.names import MISREAD
 
 FILES = {"vertices.csv", "edges.csv", "gates.csv", "activations.csv", "manifest.json"}
 """All that a folder may hold for it to be replaced."""
@@ -56,12 +56,12 @@ def _is_export(path: Path) -> bool:
 
 def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_columns: list[str]) -> None:
     """Refuse ids and names that other tools would misread."""
-    missing = ids.is_null() | ids.is_in(sorted(TAKEN_FOR_MISSING))
+    missing = ids.is_null() | ids.is_in(sorted(MISREAD))
     unsafe = ids.filter(missing | ~ids.str.contains(r"^\p{L}").fill_null(False))
     if len(unsafe):
         raise TableError(
             f"{len(unsafe)} of {len(ids)} vertex ids are not safe in other tools, first {unsafe[0]!r}; expected text "
-            "that starts with a letter and is no word for missing (NA, null …): rename the layers or the vertices"
+            "that starts with a letter and is no word for a value (NA, null, TRUE, Inf …): rename layers or vertices"
         )
     if ids.n_unique() < len(ids):
         raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")

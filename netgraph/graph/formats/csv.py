@@ -110,11 +110,22 @@ def _optional(block: Block, name: str, size: int) -> pl.Series:
 
 
 def _activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise TableError(
+            f"the activations are a {type(table).__name__}; expected a pandas DataFrame, a row per input, columns = "
+            "vertex ids: pandas.DataFrame(array, columns=graph.ids)"
+        )
     known = set(ids.to_list())
     columns = [str(name) for name in table.columns]
     for name in columns:
         if name not in known:
             raise unknown("vertex", name, ids.to_list(), " in the activations")
+    if "input" in columns:
+        raise TableError(
+            "activations.csv names the inputs in its column 'input', so no vertex can have that id: rename the vertex"
+        )
     if len(set(columns)) < len(columns):
         raise TableError("the activations name a vertex twice; expected one column per vertex id")
     values = about.written(table.to_numpy(), "activations")

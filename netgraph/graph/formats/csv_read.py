@@ -12,7 +12,7 @@ from netgraph.errors import GraphError, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.swap import recover
-from netgraph.graph.formats.tables import check_file, read_table
+from netgraph.graph.formats.tables import check_file, header, read_table
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.graph.tables import POSITIONS
 
@@ -47,6 +47,8 @@ def read(path: Path) -> Graph:
         raise
     except GraphError as error:
         raise TableError(f"{path} holds a graph that contradicts itself: {error}") from error
+    except ValueError as error:
+        raise TableError(f"{path}/manifest.json was changed ({error}); write the graph again") from error
 
 
 def read_activations(path: Path) -> pd.DataFrame:
@@ -59,7 +61,7 @@ def read_activations(path: Path) -> pd.DataFrame:
         raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
     said, entry = manifest["activations"], manifest["files"]["activations.csv"]
     check_file(at, entry)
-    names = pl.read_csv(at, n_rows=0, infer_schema=False).columns[1:]
+    names = header(at)[1:]
     frame = read_table(at, entry, {"input": pl.String, **dict.fromkeys(names, _parsed([said["dtype"]]))})
     labels = frame["input"].to_list()
     index = pd.Index([int(label) for label in labels] if said["index"] == "int64" else labels, name=said["name"])

@@ -58,11 +58,12 @@ def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
 
 def describe_activations(table: pd.DataFrame) -> Manifest:
     """What the table of activations alone cannot say."""
-    whole = all(isinstance(label, (int, np.integer)) for label in table.index)
+    whole = all(isinstance(label, (int, np.integer)) and not isinstance(label, bool) for label in table.index)
+    name = table.index.name
     return {
         "dtype": str(table.to_numpy().dtype),
         "index": "int64" if whole else "text",
-        "name": plain(table.index.name),
+        "name": None if name is None else str(name),
     }
 
 

@@ -60,7 +60,12 @@ def recover(target: Path) -> None:
     marker = _marker(target.resolve())
     if not marker.is_file():
         return
-    plan = json.loads(marker.read_text(encoding="utf-8"))
+    try:
+        plan = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError:  # cut while it was written, so no rename has begun
+        with _explained(target):
+            marker.unlink(missing_ok=True)
+        return
     if not _alive(plan["new"]):
         with _explained(target):
             _two_renames(marker.parent / plan["new"], marker.parent / plan["old"], target.resolve())
@@ -77,8 +82,13 @@ def _swap(new: Path, target: Path) -> None:
         return
     old = _hidden(target, "old")
     marker = _marker(target)
-    marker.write_text(json.dumps({"new": new.name, "old": old.name}), encoding="utf-8")
-    _synchronise_file(marker)
+    plan = _hidden(target, "plan")
+    try:
+        plan.write_text(json.dumps({"new": new.name, "old": old.name}), encoding="utf-8")
+        _synchronise_file(plan)
+        os.replace(plan, marker)  # so that no marker is ever half written
+    finally:
+        plan.unlink(missing_ok=True)
     _synchronise_folder(target.parent)
     _two_renames(new, old, target)
 
@@ -140,7 +150,11 @@ def _sweep(target: Path) -> None:
     """Remove what killed processes left of this target."""
     for name in os.listdir(target.parent):
         if name.startswith(_prefix()) and name.endswith(f"-{_digest(target)}") and not _alive(name):
-            shutil.rmtree(target.parent / name, ignore_errors=True)
+            left = target.parent / name
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 # -- to the disk -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import hashlib
 import io
 import os
@@ -114,11 +115,28 @@ def read_table(path: Path, entry: Entry, types: dict[str, Any]) -> pl.DataFrame:
     A lone empty field is null, ``""`` empty text.
     """
     check_file(path, entry)
+    there = {name: _as_polars_says(name, header(path)) for name in types}
     try:
-        frame = pl.read_csv(path, columns=list(types), schema_overrides=types, infer_schema=False)
+        frame = pl.read_csv(
+            path,
+            columns=list(there.values()),
+            schema_overrides={there[name]: kind for name, kind in types.items()},
+            infer_schema=False,
+        ).rename({said: name for name, said in there.items()})
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         reason = str(error).split("\n", 1)[0]
         raise TableError(f"{path} cannot be read: {reason}") from error
     if len(frame) != entry["rows"]:
         raise TableError(f"{path} has {len(frame):,} rows, the manifest says {entry['rows']:,}")
     return frame
+
+
+def header(path: Path) -> list[str]:
+    """The names of a table's columns."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return next(csv.reader(file), [])
+
+
+def _as_polars_says(name: str, names: list[str]) -> str:
+    """polars 1 keeps the quotes inside a column's name doubled, as the file has them."""
+    return name.replace('"', '""') if '"' in name and name in names else name
