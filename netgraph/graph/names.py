@@ -14,7 +14,7 @@ TAKEN_FOR_MISSING = frozenset({"NA", "N/A", "NaN", "NULL", "None", "n/a", "nan",
 
 TAKEN_FOR_VALUES = frozenset(
     {"T", "F", *(case(word) for word in ("true", "false") for case in (str.lower, str.upper, str.title))}
-    | {case(word) for word in ("inf", "infinity") for case in (str.lower, str.upper, str.title)}
+    | {case(word) for word in ("inf", "infinity", "nan") for case in (str.lower, str.upper, str.title)}
 )
 """Texts that they take for truths or numbers, where a whole column (the sources of a few edges) holds such only."""
 

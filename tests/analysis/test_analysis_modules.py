@@ -264,6 +264,17 @@ def test_module_graph_keeps_layers_and_adds_up_weights() -> None:
 # -- bad input ---------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("scale", [1e-310, 1e-200, 1e200, 1e300])
+def test_modularity_does_not_depend_on_the_scale_of_the_weights(scale: float) -> None:
+    block = np.kron(np.eye(2), np.ones((2, 2)))
+    graph, labels = chain(scale * block, scale * block), [0, 0, 1, 1] * 3
+    assert modularity(graph, labels) == pytest.approx(0.5)
+    assert modularity(graph, labels, null="newman") == pytest.approx(0.5)
+    found = modules(graph, runs=2)
+    assert found.labels.tolist() == labels
+    assert found.quality == pytest.approx(0.5)
+
+
 def test_labels_that_do_not_fit_are_refused() -> None:
     ids = TWO_PARTS.ids
     with pytest.raises(AnalysisError, match=r"shape \(3,\); expected one per vertex, \(12,\)"):

@@ -68,7 +68,8 @@ def _transitions(graph: Graph, edges: list[Pair]) -> tuple[list[Pair], Any]:
     for pair in edges:
         leaving[pair.source.vertices] += pair.columns
     dead_end = leaving == 0
-    scale = np.divide(1.0, leaving, out=np.zeros(graph.n), where=~dead_end)
+    with np.errstate(over="ignore"):  # said by the caller, by name of the vertex
+        scale = np.divide(1.0, leaving, out=np.zeros(graph.n), where=~dead_end)
     scaled = []
     for pair in edges:
         by = scale[pair.source.vertices]

@@ -80,7 +80,7 @@ def _layered(graph: Graph, edges: list[Pair], layer_mass: str, resolution: float
     residuals = []
     for pair, share in zip(edges, pair_shares(edges, layer_mass), strict=True):
         dense = pair.matrix.toarray() if sp.issparse(pair.matrix) else pair.matrix
-        residual = dense / pair.total - resolution * np.outer(pair.rows, pair.columns) / pair.total**2
+        residual = dense / pair.total - resolution * np.outer(pair.rows / pair.total, pair.columns / pair.total)
         residual[np.abs(residual) < 1e-12 * dense.max() / pair.total] = 0.0  # rounding is no structure
         residuals.append(Pair(pair.source, pair.target, share * residual))
     return _problem(graph, residuals, "CPM", 0.0)

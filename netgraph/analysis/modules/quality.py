@@ -195,8 +195,10 @@ def _layered(graph: Graph, codes: Codes, edges: list[Pair], layer_mass: str, res
     quality = 0.0
     for pair, share in zip(edges, shares, strict=True):
         target, source = codes[pair.target.vertices], codes[pair.source.vertices]
-        expected = np.bincount(target, pair.rows, minlength=k) @ np.bincount(source, pair.columns, minlength=k)
-        quality += share * (_to_own(pair, target, source, k).sum() - resolution * expected / pair.total) / pair.total
+        # Divided first: products of very small or large weights would leave the range of floats.
+        into = np.bincount(target, pair.rows, minlength=k) / pair.total
+        out = np.bincount(source, pair.columns, minlength=k) / pair.total
+        quality += share * (_to_own(pair, target, source, k).sum() / pair.total - resolution * (into @ out))
     return float(quality)
 
 
