@@ -8,6 +8,7 @@ the contribution. Every joint emits its operators in one fixed order and layout.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ class Part:
     constant: Array | None = None
 
 
-class Joint:
+class Joint(ABC):
     """The common part: where it stands, what it makes, and a scale that was folded into it."""
 
     def __init__(self, at: At, layer: Vertices, kind: str) -> None:
@@ -70,17 +71,17 @@ class Joint:
         local = canonical(self.layer.numbers) - self.layer.start
         return self.factor.to(z.dtype).to(z.device)[local].expand(z.shape)
 
+    @abstractmethod
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         """The edge blocks, one per layer that is read."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         """Operators in the layout of :meth:`parts`: weight · value · upstream, summed over positions and inputs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
         """Masks on the parts' edges, in the shape that is played."""
-        raise NotImplementedError
 
     def _gates(
         self, record: Record | None, term: int, pick: Array, at: Array, layer: Vertices, scale: Array | None
@@ -107,13 +108,13 @@ class Grouped(Joint):
     scale: Array | None  # (groups, K)
     exact: bool
 
+    @abstractmethod
     def matrix(self, group: int) -> Array:
         """(rows of the group, K, taps)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def flow_matrices(self, record: Record, upstream: torch.Tensor) -> Array:
         """(groups, rows of a group, K), summed over positions and the batch."""
-        raise NotImplementedError
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         reads = read(self.numbers.reshape(-1), layers, self.exact)
@@ -144,9 +145,9 @@ class Grouped(Joint):
                 kept[g][:, r.columns[inside] - g * columns] = entries(m, t, v)
         return self.kernel_mask(torch.from_numpy(kept).to(dtype))
 
+    @abstractmethod
     def kernel_mask(self, kept: torch.Tensor) -> torch.Tensor:
         """(groups, rows, K) in the shape of the weight."""
-        raise NotImplementedError
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         matrices = self.flow_matrices(record, upstream)

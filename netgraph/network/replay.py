@@ -203,7 +203,7 @@ class Replay(Run):
         """New vertices: keep what the flows need, and start afresh."""
         joint = self.numbering.joints[at]
         if self.masks is not None and at in self.masks and isinstance(joint, Linear):
-            played = Record([sources[0].tensor], z, index=index)
+            played = Record([sources[0].tensor], z, coefficients, index=index)
             z = joint.cut(sources[0].tensor, self.reference[at][0], self.masks[at], z, played)
         if self.gradients and z.requires_grad:
             z.retain_grad()
