@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 refuse_namesake()
 
 _HOME = {
-    "trace": "netgraph.network.network",
+    "trace": "netgraph.network.trace",
     "Network": "netgraph.network.network",
     "load_network": "netgraph.network.load",
     "load_torchvision": "netgraph.network.vision",
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from netgraph.graph.graph import Layer as Layer
     from netgraph.network.load import load_network as load_network
     from netgraph.network.network import Network as Network
-    from netgraph.network.network import trace as trace
+    from netgraph.network.trace import trace as trace
     from netgraph.network.vision import load_torchvision as load_torchvision
     from netgraph.render.page import View as View
     from netgraph.render.page import render as render

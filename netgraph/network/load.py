@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from netgraph.errors import LoadError, unknown
-from netgraph.network.network import Network, trace
+from netgraph.network.network import Network
+from netgraph.network.trace import trace
 from netgraph.network.weights import read_weights
 
 ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {

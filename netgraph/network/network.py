@@ -1,4 +1,4 @@
-"""Network: a traced model, its graphs, and the runs that analyses need."""
+"""Network: a traced model, its graphs, and the runs that analyses need. Made in :mod:`netgraph.network.trace`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
-from netgraph.network import masking
-from netgraph.network.assemble import Flows, bias_vertices, build, input_means, layers
+from netgraph.network import activations, masking
+from netgraph.network.assemble import Flows, bias_vertices, build
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
 from netgraph.network.inputs import example_inputs, numpy_dtype, refuse_nonfinite, rows
@@ -24,46 +24,6 @@ from netgraph.network.verify import Verification, verify
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def trace(model: Callable[..., Any], example: Any) -> Network:
-    """Read a network by running it once.
-
-    Parameters
-    ----------
-    model : a ``torch.nn.Module`` or any function of tensors. It is read in evaluation mode, and left as it was: mode,
-        hooks, gradients, parameters, buffers and random states.
-    example : one input with a leading batch axis (a tensor, or a tuple of tensors for several inputs); or a shape
-        without the batch axis, such as ``(1, 28, 28)``, for which a seeded normal tensor is made.
-
-    Returns
-    -------
-    Network
-
-    Raises
-    ------
-    InputError : the example does not fit the model.
-    NonFiniteError : a parameter holds NaN or infinity.
-    RecordError : the model fails while it runs, or its output does not depend on the input.
-    UnsupportedOperation : the model uses an operation that has no rule.
-
-    Notes
-    -----
-    At a fixed input each non-linearity is an affine function, a = g·z + c with the secant g = (φ(z) − φ(0))/z, so the
-    network is exactly an affine layered graph. On ReLU networks its flow is LRP-0 (Bach et al. 2015), which is
-    gradient × input (Shrikumar et al. 2016); the shares of inputs and constants add up to the output (FullGrad:
-    Srinivas & Fleuret 2019).
-
-    Examples
-    --------
-    >>> import torch, netgraph as ng
-    >>> net = ng.trace(torch.nn.Linear(3, 2), (3,))
-    >>> net.graph()
-    Graph: 5 vertices, 6 edges
-        layers: 2
-    ...
-    """
-    return Network(model, example)
 
 
 class Network:
@@ -315,26 +275,7 @@ class Network:
         >>> list(net.activations(torch.zeros(4, 2)).columns)
         ['input:0', 'input:1', 'linear_0:0', 'linear_0:1', 'linear_0:2']
         """
-        import pandas as pd
-
-        given = self.programs.inputs(inputs)
-        numbering = self.programs.numbering(granularity, given)
-        table = np.empty((len(given[0]), numbering.n), dtype=numpy_dtype(self.dtype))
-        row = 0
-        for batch, _ in self.programs.batches(given):
-            n = len(batch[0])
-            played = Replay(
-                self.programs.tape(batch), numbering, self.dtype, freeze=False, gradients=False, device=batch[0].device
-            )
-            played.run(batch)
-            for v in numbering.layers:
-                constant = v.kind == "constant"
-                means = input_means(
-                    v, played.activation(v)[None] if constant else played.activation(v), 1 if constant else n
-                )
-                table[row : row + n, v.start : v.start + v.size] = means
-            row += n
-        return pd.DataFrame(table, columns=pd.Index(Graph(layers(numbering), ()).ids, name="vertex"))
+        return activations.activations(self, inputs, granularity)
 
     def masked(
         self,
