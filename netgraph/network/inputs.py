@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, NonFiniteError
+from netgraph.errors import InputError
+from netgraph.network.parameters import parameters
 
 BATCH = 256
 """Inputs per pass, where the result does not depend on it."""
@@ -62,7 +63,7 @@ def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
 def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor]:
     """The example as a list of tensors; a shape without batch axis becomes a seeded normal tensor."""
     if isinstance(example, (tuple, list)) and example and all(isinstance(n, int) for n in example):
-        like = next((p for p in _parameters(model).values() if p.is_floating_point()), torch.empty(0))
+        like = next((p for p in parameters(model).values() if p.is_floating_point()), torch.empty(0))
         generator = torch.Generator().manual_seed(0)
         return [torch.randn((1, *example), generator=generator, dtype=torch.float32).to(like)]
     given = list(example) if isinstance(example, (tuple, list)) else [example]
@@ -76,21 +77,3 @@ def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor
             f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis and at least one input"
         )
     return [x.detach() for x in given]
-
-
-def _parameters(model: Callable[..., Any]) -> Mapping[str, torch.Tensor]:
-    if not isinstance(model, torch.nn.Module):
-        return {}
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
-
-
-def refuse_nonfinite(model: Callable[..., Any]) -> None:
-    """Raise :class:`NonFiniteError` where a parameter or buffer holds NaN or infinity."""
-    for name, tensor in _parameters(model).items():
-        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
-            bad = torch.nonzero(~tensor.isfinite())
-            layer, _, which = name.rpartition(".")
-            raise NonFiniteError(
-                f"layer {layer or '(root)'!r}: {which} holds {len(bad)} values that are NaN or infinite, the first at "
-                f"index {tuple(bad[0].tolist())}. Load an earlier checkpoint, or set them to a number first"
-            )

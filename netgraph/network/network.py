@@ -14,7 +14,8 @@ from netgraph.network import activations, masking
 from netgraph.network.assemble import Flows, bias_vertices, build
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
-from netgraph.network.inputs import example_inputs, numpy_dtype, refuse_nonfinite, rows
+from netgraph.network.inputs import example_inputs, numpy_dtype, rows
+from netgraph.network.parameters import refuse_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import GRANULARITIES, Programs
 from netgraph.network.reads import REDUCTIONS
