@@ -25,6 +25,11 @@ class Carrying(Layers):
 
     def frozen(self, fn: Callable[..., torch.Tensor], *xs: Any) -> torch.Tensor:
         """A quantity taken from the values and held fixed: its shape is all that is known here."""
+        self.held += [x.numbers for x in xs if isinstance(x, Form)]
+        return self.imagined(fn, *xs)
+
+    def imagined(self, fn: Callable[..., torch.Tensor], *xs: Any) -> torch.Tensor:
+        """What ``fn`` would make, by its shape alone."""
         metas = [torch.empty(self.shape(x), device="meta") if isinstance(x, Form) else x for x in xs]
         return fn(*[m.to("meta") if isinstance(m, torch.Tensor) else m for m in metas])
 

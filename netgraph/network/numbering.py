@@ -61,6 +61,8 @@ class Numbering(Carrying):
         shape = torch.broadcast_shapes(x.shape, tuple(c.shape)) if isinstance(c, torch.Tensor) else x.shape
         x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
         known = not (isinstance(c, torch.Tensor) and c.is_meta)
+        if not known:
+            self.held.append(x.numbers)
         if bool((x.numbers < 0).any()) and not (known and not bool(torch.as_tensor(c).any())):
             x = self._constant(x, x.full < 0)
         self.owners[at] = x.numbers
@@ -81,6 +83,7 @@ class Numbering(Carrying):
         if bool((at_zero != 0).any()) and bool((x.numbers < 0).any()):
             x = self._constant(x, x.full < 0)
         self.owners[at] = x.numbers
+        self.curves.append((fn, x))
         layer = x.fresh if x.single and x.fresh is not None and x.fresh.kind != "input" else None
         if layer is not None:
             layer.activation = name if layer.activation is None else f"{layer.activation}+{name}"
@@ -168,12 +171,14 @@ class Numbering(Carrying):
         lead = torch.broadcast_shapes(pattern.shape[:-2], x.shape[:-2])
         shape = (*lead, pattern.shape[-2], x.shape[-1])
         if x.numbers.shape[-2] == 1:
+            self.attended[at] = x.numbers.expand(*x.shape[:-2], *x.numbers.shape[-2:]).flatten(-2).flatten(0, -2)
             scale = None if x.scale is None else strongest(x.scale, [x.scale.dim() - 2])
             return Form(shape, x.numbers, scale, gated=True)
         x = replace(x, shape=(*shape[:-2], *x.shape[-2:]), numbers=lift(x.numbers, len(shape)))
         sizes = (count(lead), shape[-2], x.shape[-2], shape[-1])
         new = torch.arange(count(shape)).reshape(shape)
         layer = self._new("attention", shape, new, label="attention")
+        self.attended[at] = new.reshape(count(lead), -1)
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         listing = partial(attention_entries, *sizes)
         self.joints[at] = Mixing(at, layer, "attention", x.full.reshape(-1), flat, new, listing, shape, self.unit)
@@ -213,7 +218,7 @@ class Numbering(Carrying):
     ) -> Form:
         """A linear operation on the last ``spatial`` axes that mixes positions (average pooling, upsampling)."""
         at = self.at()
-        shape = tuple(self.frozen(op, x).shape)
+        shape = tuple(self.imagined(op, x).shape)
         if all(n == 1 for n in x.numbers.shape[-spatial:]):
             scale = x.scale
             ones = [1] * (len(x.shape) - spatial)

@@ -11,7 +11,7 @@ alone and multiplies the weights of the edges that leave; gates and constants de
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 At = tuple[int, int]
 """Which step of which call: the same in every pass over the same program."""
+Curve = Callable[[torch.Tensor], torch.Tensor]
+"""An elementwise function."""
 
 
 class Stage(NamedTuple):
@@ -106,6 +108,9 @@ class Layers:
     bias, a BatchNorm folded into its weights); ``lifts``, the vertices of constants joined to tracked tensors;
     ``scales`` and ``merges``, the scale of a sum of forms of the same vertices, and of each term; ``forms``, how every
     tracked slot stands to its vertices; ``inexact``, kinds of operation whose edges need an input to be exact.
+    For the gauge: ``held``, numbers of values that decide something that is held fixed, and ``curves``, the elementwise
+    functions with what they were applied to. ``attended``: by step, (slices, elements) the vertices of the values that
+    a pattern mixed, or of what was made of them where it made new ones.
     """
 
     def __init__(self, tape: Tape, granularity: str, constants: dict[int, torch.Tensor], numbers: list[torch.Tensor]):
@@ -124,6 +129,9 @@ class Layers:
         self.forms: dict[int, Form] = {}
         self.repeats: Counter[str] = Counter()
         self.inexact: set[str] = set()
+        self.held: list[torch.Tensor] = []
+        self.curves: list[tuple[Curve, Form]] = []
+        self.attended: dict[At, torch.Tensor] = {}
         self._call: Call | None = None
         self._step = 0
         for i, (slot, given) in enumerate(zip(tape.inputs, numbers, strict=True)):
