@@ -26,7 +26,7 @@ class Truth:
     """One input played in float64: what a graph of it is held against."""
 
     def __init__(self, net: Network, one: list[torch.Tensor], granularity: str, target: Any = None) -> None:
-        logits = net.outputs(one)
+        logits = net.logits(one)
         self.target = target if target is not None or logits.size == 1 else "prediction"
         if target is None and logits.ndim > 2:  # no classes: a fixed random mixture of all outputs
             weights = torch.from_numpy(np.random.default_rng(0).standard_normal(logits.shape[1:]))

@@ -11,6 +11,7 @@ import torch
 
 from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
+from netgraph.network.arguments import Arguments
 from netgraph.network.assemble import Flows, Summary, bias_vertices, build
 from netgraph.network.description import metadata
 from netgraph.network.inputs import numpy_dtype
@@ -27,11 +28,9 @@ EVERYTHING = -1
 """The key of all inputs, where they are not grouped."""
 
 
-def stream(inputs: Any, labels: Any = None) -> Iterator[tuple[Any, torch.Tensor | None]]:
+def stream(inputs: Any, labels: Any, arguments: Arguments) -> Iterator[tuple[Any, torch.Tensor | None]]:
     """(inputs, labels or None), batch by batch: arrays are one batch, a loader gives inputs or (inputs, labels)."""
-    arrays = isinstance(inputs, (torch.Tensor, np.ndarray))
-    several = isinstance(inputs, (tuple, list)) and all(isinstance(x, torch.Tensor) for x in inputs)
-    if arrays or several or not hasattr(inputs, "__iter__"):
+    if arguments.is_batch(inputs):
         yield inputs, _as_labels(labels)
         return
     if labels is not None:
@@ -39,10 +38,8 @@ def stream(inputs: Any, labels: Any = None) -> Iterator[tuple[Any, torch.Tensor 
     empty = True
     for item in inputs:
         empty = False
-        if isinstance(item, (tuple, list)) and len(item) == 2 and not torch.as_tensor(item[1]).is_floating_point():
-            yield item[0], _as_labels(item[1])
-        else:
-            yield (item[0] if isinstance(item, (tuple, list)) and len(item) == 1 else item), None
+        given, its_labels = arguments.item(item)
+        yield given, _as_labels(its_labels)
     if empty:
         raise InputError("the loader gave no inputs")
 

@@ -1,45 +1,94 @@
-"""Inputs and parameters: what a network takes, checked at the door."""
+"""Inputs: what a network takes, checked at the door, with the likely mend."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from netgraph.errors import InputError
-from netgraph.network.parameters import parameters
+from netgraph.network.shapes import count
 
 BATCH = 256
 """Inputs per pass, where the result does not depend on it."""
+_WIDE = torch.float32
 
 
-def as_inputs(inputs: Any, examples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-    """Inputs as a list of tensors with a batch axis, in the model's dtype; clear errors otherwise."""
-    given = (
-        list(inputs)
-        if isinstance(inputs, (tuple, list)) and all(isinstance(x, torch.Tensor) for x in inputs)
-        else [inputs]
-    )
-    out = []
-    for x, example in zip(given, examples, strict=False):
-        t = torch.as_tensor(np.asarray(x) if not isinstance(x, torch.Tensor) else x)
-        expected = "(N, " + ", ".join(map(str, example.shape[1:])) + ")"
-        if t.dim() != example.dim():
-            hint = "add a batch axis: x[None]" if t.dim() == example.dim() - 1 else "give inputs in that shape"
-            raise InputError(f"the input has shape {tuple(t.shape)}, expected {expected}: {hint}")
-        if t.shape[0] == 0:
-            raise InputError(f"no inputs: shape {tuple(t.shape)}, expected {expected} with N ≥ 1")
-        if example.is_floating_point():
-            t = t.to(device=example.device, dtype=example.dtype)
-            if not bool(t.isfinite().all()):
-                bad = int((~t.isfinite()).sum())
-                raise InputError(f"the input holds {bad} values that are NaN or infinite; clean it first")
-        out.append(t)
-    if len(given) != len(examples):
-        raise InputError(f"{len(given)} inputs, expected {len(examples)}: pass a tuple of tensors")
-    return out
+def as_input(x: Any, example: torch.Tensor, name: str, batched: bool = True) -> torch.Tensor:
+    """One tensor of a call, checked against the example's: with a batch axis where it has a value per input.
+
+    Raises
+    ------
+    InputError : another rank or kind of number, no inputs, NaN or infinity; with the likely mend.
+    """
+    try:
+        t = x if isinstance(x, torch.Tensor) else torch.as_tensor(np.asarray(x))
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {type(x).__name__}, expected a tensor or an array of numbers") from None
+    one = tuple(example.shape[1:]) if batched else tuple(example.shape)
+    expected = "(N, " + ", ".join(map(str, one)) + ")" if batched else str(one)
+    if t.dim() != example.dim():
+        hint = mend(tuple(t.shape), one) or "give inputs in that shape"
+        raise InputError(f"{name} has shape {tuple(t.shape)}, expected {expected}: {hint}")
+    if batched and t.shape[0] == 0:
+        raise InputError(f"no inputs: shape {tuple(t.shape)}, expected {expected} with N ≥ 1")
+    _same_kind(t, example, name)
+    t = t.to(device=example.device, dtype=example.dtype)
+    if batched and not bool(t.isfinite().all()):
+        bad = int((~t.isfinite()).sum())
+        raise InputError(
+            f"{name} holds {bad} values that are NaN or infinite; clean it first (a mask: as bool, or with "
+            "torch.finfo(dtype).min)"
+        )
+    return t
+
+
+def _same_kind(t: torch.Tensor, example: torch.Tensor, name: str) -> None:
+    """Whole numbers where the network takes whole numbers, and truth values where it takes those."""
+    if example.is_floating_point() and not t.is_complex():
+        return
+    if example.dtype == torch.bool:
+        fits, hint = not t.is_complex() and bool(((t == 0) | (t == 1)).all()), "x.bool()"
+    elif example.is_floating_point():
+        fits, hint = False, "x.real, or x.abs()"
+    else:
+        fits, hint = not t.is_floating_point() and not t.is_complex(), "x.long()"
+    if not fits:
+        raise InputError(f"{name} is {t.dtype}, expected {example.dtype}: {hint} if that is what they are")
+
+
+def mend(got: Sequence[int], one: Sequence[int]) -> str:
+    """How an input of shape ``got`` likely becomes (N, \\*one); "" where nothing is near.
+
+    >>> mend((5, 28, 28, 3), (3, 28, 28)), mend((5, 28, 28), (784,)), mend((784,), (784,))
+    ('move its axes: x.permute(0, 3, 1, 2)', 'flatten it: x.flatten(1)', 'add a batch axis: x[None]')
+    >>> mend((28, 28), (1, 28, 28))
+    'add the missing axes: x.reshape(-1, 1, 28, 28)'
+    """
+    got, one = tuple(got), tuple(one)
+    if got == one:
+        return "add a batch axis: x[None]"
+    if len(got) == len(one) + 1 and sorted(got[1:]) == sorted(one) and got[1:] != one:
+        left = list(range(1, len(got)))
+        order = [left.pop(next(i for i, axis in enumerate(left) if got[axis] == n)) for n in one]
+        return f"move its axes: x.permute({', '.join(map(str, (0, *order)))})"
+    whole, each = count(got), count(one)
+    if len(got) > 1 and count(got[1:]) == each and len(one) == 1:
+        return "flatten it: x.flatten(1)"
+    if whole % max(each, 1) == 0 and each > 1 and (whole == each or count(got[1:]) == each):
+        what = "flatten it" if len(one) == 1 else "add the missing axes"
+        return f"{what}: x.reshape({', '.join(map(str, (-1, *one)))})"
+    return "add a batch axis: x[None]" if len(got) == len(one) else ""
+
+
+def as_shape(part: Any) -> tuple[int, ...] | None:
+    """A shape without a batch axis: whole numbers, at least one; None for anything else."""
+    if not isinstance(part, (tuple, list)) or not part:
+        return None
+    whole = all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in part)
+    return tuple(part) if whole else None
 
 
 def split(given: Sequence[torch.Tensor], step: int = BATCH) -> list[list[torch.Tensor]]:
@@ -50,30 +99,17 @@ def split(given: Sequence[torch.Tensor], step: int = BATCH) -> list[list[torch.T
 def rows(pieces: Sequence[tuple[torch.Tensor, int]]) -> np.ndarray[Any, Any]:
     """(N, …) of the outputs of several batches, each with its number of inputs; a regressor's (N,) becomes (N, 1)."""
     parts = [p.detach().reshape(n, -1) if p.dim() <= 1 else p.detach() for p, n in pieces]
-    stacked: np.ndarray[Any, Any] = torch.cat(parts).cpu().numpy()
+    whole = torch.cat(parts).cpu()
+    stacked: np.ndarray[Any, Any] = whole.to(storable(whole.dtype)).numpy()
     return stacked
+
+
+def storable(dtype: torch.dtype) -> torch.dtype:
+    """The dtype that a graph's numbers have: the model's, or float32 where numpy lacks it (bfloat16, float8)."""
+    return dtype if dtype in (torch.float16, torch.float32, torch.float64) or not dtype.is_floating_point else _WIDE
 
 
 def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
     """The numpy dtype of a torch dtype; float32 for those that numpy lacks (bfloat16)."""
     known = {torch.float16: "float16", torch.float32: "float32", torch.float64: "float64"}
     return np.dtype(known.get(dtype, "float32"))
-
-
-def example_inputs(model: Callable[..., Any], example: Any) -> list[torch.Tensor]:
-    """The example as a list of tensors; a shape without batch axis becomes a seeded normal tensor."""
-    if isinstance(example, (tuple, list)) and example and all(isinstance(n, int) for n in example):
-        like = next((p for p in parameters(model).values() if p.is_floating_point()), torch.empty(0))
-        generator = torch.Generator().manual_seed(0)
-        return [torch.randn((1, *example), generator=generator, dtype=torch.float32).to(like)]
-    given = list(example) if isinstance(example, (tuple, list)) else [example]
-    if not given or not all(isinstance(x, torch.Tensor) for x in given):
-        raise InputError(
-            f"example is {type(example).__name__}: expected a tensor with a batch axis, a tuple of tensors, or a shape "
-            "without the batch axis such as (1, 28, 28)"
-        )
-    if any(x.dim() == 0 or x.shape[0] == 0 for x in given):
-        raise InputError(
-            f"example has shape {[tuple(x.shape) for x in given]}: expected a leading batch axis and at least one input"
-        )
-    return [x.detach() for x in given]

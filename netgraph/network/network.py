@@ -14,7 +14,7 @@ from netgraph.network import activations, masking
 from netgraph.network.assemble import Flows, bias_vertices, build
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
-from netgraph.network.inputs import example_inputs, numpy_dtype, rows
+from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import refuse_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import GRANULARITIES, Programs
@@ -43,11 +43,11 @@ class Network:
     ((2,), torch.float32, {'affine': 2, 'gate': 1})
     """
 
-    def __init__(self, model: Callable[..., Any], example: Any) -> None:
+    def __init__(self, model: Callable[..., Any], example: Any, output: Any = None) -> None:
         self.model = model
         refuse_nonfinite(model)
         self._hash: tuple[Any, str] | None = None
-        self.programs = Programs(model, example_inputs(model, example))
+        self.programs = Programs(model, example, output)
         self.programs.numbering("channel")  # what has no rule is refused here
 
     # -- what it is ----------------------------------------------------------------------------------
@@ -82,14 +82,16 @@ class Network:
 
     # -- running -------------------------------------------------------------------------------------
 
-    def __call__(self, *inputs: Any) -> Any:
-        """The model's output, played from the tape. Inputs carry a batch axis, as for the model.
+    def __call__(self, *inputs: Any, **named: Any) -> Any:
+        """The model's output in the model's own structure, played from the tape.
+
+        Inputs carry a batch axis, as for the model: ``net(x)``, ``net(x, mask=mask)``, or in the example's form.
 
         Raises
         ------
         InputError : an input of another shape, or one that holds NaN or infinity.
         """
-        given = self.programs.inputs(inputs[0] if len(inputs) == 1 else inputs)
+        given = self.programs.inputs(inputs if named or len(inputs) != 1 else inputs[0], named)
         return play(self.programs.tape(given), given)[0]
 
     def outputs(self, inputs: Any) -> np.ndarray[Any, Any]:
@@ -99,7 +101,10 @@ class Network:
         ------
         InputError : an input of another shape, or one that holds NaN or infinity.
         """
-        given = self.programs.inputs(inputs)
+        return self.logits(self.programs.inputs(inputs))
+
+    def logits(self, given: list[torch.Tensor]) -> np.ndarray[Any, Any]:
+        """The outputs of inputs that have been read already: tensors whose first axis counts them."""
 
         def logits(batch: list[torch.Tensor]) -> torch.Tensor:
             tape = self.programs.tape(batch)
@@ -226,7 +231,8 @@ class Network:
             meta = metadata(self, granularity, reduce, numbering)
             weights = build(numbering, reduce, numpy_dtype(self.dtype), meta)
             return bias_vertices(weights) if bias == "vertex" else weights
-        graphs = graphs_over(self, granularity, reduce, bias, stream(inputs, labels), target, aggregate, by)
+        batches = stream(inputs, labels, self.programs.arguments)
+        graphs = graphs_over(self, granularity, reduce, bias, batches, target, aggregate, by)
         return graphs[EVERYTHING] if by is None else graphs
 
     def flows(
@@ -239,6 +245,7 @@ class Network:
         flows: Flows | None = None,
     ) -> tuple[Flows, Replay]:
         """The flows of all inputs, added to ``flows``, and what was played last (the input where there is only one)."""
+        dtype = storable(dtype)
         numbering = self.programs.numbering(granularity, given, dtype)
         flows = Flows(numbering) if flows is None else flows
         played: Replay | None = None

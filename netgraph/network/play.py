@@ -24,6 +24,7 @@ def play(
 ) -> tuple[Any, dict[int, torch.Tensor]]:
     """(the model's output, the values of the slots in ``keep``): the tape as it was recorded."""
     dtype = dtype or tape.dtype
+    inputs = tape.own(inputs)
     device = inputs[0].device if inputs else "cpu"
     values = constants(tape, dtype, device)
     values.update({s: cast(t.detach(), dtype, device) for s, t in zip(tape.inputs, inputs, strict=True)})
@@ -43,7 +44,7 @@ def play(
                 left[s] -= 1
                 if left[s] == 0 and s not in kept:
                     values.pop(s, None)
-    return fill(tape.output, values.__getitem__), saved
+    return tape.output.fill(values.__getitem__), saved
 
 
 def cast(t: torch.Tensor, dtype: torch.dtype, device: torch.device | str = "cpu") -> torch.Tensor:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from netgraph.errors import InputError, RecordError, unknown
-from netgraph.network.inputs import BATCH, as_inputs, split
+from netgraph.network.arguments import Arguments
+from netgraph.network.inputs import BATCH, split, storable
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import flowing, lookup
+from netgraph.network.parameters import parameters
 from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
@@ -21,30 +23,34 @@ GRANULARITIES = ("channel", "unit", "layer")
 """What a vertex may be. Layers are made of the graph of channels; the other two are numbered here."""
 KEPT = 8
 """Tapes of other input shapes that are kept."""
+Key = tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]
+"""Shapes of the inputs, and what is shared by them."""
 
 
 class Programs:
     """The tapes of one model: one per input shape, recorded anew where the program depends on values."""
 
-    def __init__(self, model: Callable[..., Any], example: Sequence[torch.Tensor]) -> None:
-        self.model = model
-        self.example = list(example)
-        self._programs: dict[tuple[tuple[int, ...], ...], Program] = {}
-        self._tapes: dict[tuple[tuple[int, ...], ...], Tape] = {}
+    def __init__(self, model: Callable[..., Any], example: Any, output: Any = None) -> None:
+        self.model, self.output = model, output
+        floats = (p for p in parameters(model).values() if p.is_floating_point())
+        self.arguments = Arguments(model, example, next(floats, None))
+        self.example = self.arguments.example
+        self._programs: dict[Key, Program] = {}
+        self._tapes: dict[Key, Tape] = {}
         self._state = self.state
 
-    def inputs(self, inputs: Any) -> list[torch.Tensor]:
+    def inputs(self, inputs: Any, named: Mapping[str, Any] | None = None) -> list[torch.Tensor]:
         """Inputs as a list of tensors with a batch axis, checked against the example."""
-        return as_inputs(inputs, self.example)
+        return self.arguments.read(inputs, named)
 
     def tape(self, given: Sequence[torch.Tensor], numbering: Numbering | None = None) -> Tape:
         """The tape for inputs of these shapes; with ``numbering``, refused where it is another branch's."""
         self._refresh()
         given = self._native(given)
-        key = tuple(tuple(x.shape) for x in given)
+        key = self._key(given)
         known = self._tapes.get(key)
         if known is None or known.branches:
-            known = record(self.model, tuple(given))
+            known = self._record(given)
             if len(self._tapes) >= KEPT:
                 self._tapes.clear()
             self._tapes[key] = known
@@ -59,10 +65,10 @@ class Programs:
         """The program of the first of the given inputs (default: the example)."""
         self._refresh()
         one = self._native([x[:1] for x in (self.example if given is None else given)])
-        key = tuple(tuple(x.shape) for x in one)
+        key = self._key(one)
         known = self._programs.get(key)
         if known is None or known.tape.branches:
-            tape = record(self.model, tuple(one))
+            tape = self._record(one)
             if tape.logits_slot < 0 or tape.logits_slot not in tape.dependent:
                 raise RecordError(
                     "the output does not depend on the input (or not through tensors: a detour through numpy or "
@@ -71,9 +77,23 @@ class Programs:
             known = self._programs[key] = Program(tape)
         return known
 
+    def _record(self, given: list[torch.Tensor]) -> Tape:
+        arguments = self.arguments
+        args, kwargs = arguments.call(given)
+        own = arguments.own
+        shapes = [tuple(self.example[i].shape[1:]) for i in own]
+        tape = record(self.model, args, kwargs, [arguments.paths[i] for i in own], self.output, shapes)
+        tape.given = own
+        return tape
+
     def _native(self, given: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """In the dtypes and on the device that the model takes."""
         return [x.detach().to(device=e.device, dtype=e.dtype) for x, e in zip(given, self.example, strict=True)]
+
+    def _key(self, given: Sequence[torch.Tensor]) -> Key:
+        """What a tape holds for: the shapes, and the values of the tensors that are shared by all inputs."""
+        shared = [x[0] for x, batched in zip(given, self.arguments.batched, strict=True) if not batched]
+        return tuple(tuple(x.shape) for x in given), tuple(str(x.tolist()) for x in shared)
 
     @property
     def state(self) -> tuple[tuple[int, int], ...]:
@@ -98,7 +118,7 @@ class Programs:
         if granularity not in GRANULARITIES[:2]:
             raise unknown("granularity", granularity, GRANULARITIES[:2])
         program = self.program(given)
-        return program.numbering(granularity, dtype or self.program().tape.dtype)
+        return program.numbering(granularity, storable(dtype or self.program().tape.dtype))
 
     def batches(self, given: list[torch.Tensor], target: Any = None) -> list[tuple[list[torch.Tensor], Any]]:
         """(batch, its targets) that can be played at once: one by one where the program differs between inputs."""

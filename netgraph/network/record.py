@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -20,9 +20,14 @@ from torch.nn.modules import module as torch_module
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netgraph.errors import InputError, NetgraphError, RecordError, UnsupportedOperation
+from netgraph.errors import NetgraphError, UnsupportedOperation
+from netgraph.network import trees
+from netgraph.network.complaints import explain
 from netgraph.network.elements import positions, put_elements, take_elements
+from netgraph.network.output import Output, choose
+from netgraph.network.parameters import parameters
 from netgraph.network.tape import Call, Slot, Tape
+from netgraph.network.trees import Path as TreePath
 from netgraph.network.undisturbed import undisturbed
 
 _OWN = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -34,62 +39,61 @@ _SHAPES = {
 _UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 
 
-def record(model: Callable[..., Any], args: tuple[Any, ...]) -> Tape:
-    """Run ``model(*args)`` once, in evaluation mode and without gradients, and return its tape.
+def record(
+    model: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None = None,
+    inputs: Sequence[TreePath] | None = None,
+    output: Any = None,
+    expected: Sequence[tuple[int, ...]] = (),
+) -> Tape:
+    """Run ``model(*args, **kwargs)`` once, in evaluation mode and without gradients, and return its tape.
 
     The model is left as it was: mode of every module, parameters and buffers (a forward pass that writes to them is
     undone), gradients, hooks, and the random states of torch, numpy and Python.
 
+    Parameters
+    ----------
+    args, kwargs : tensors in any containers, and options.
+    inputs : paths in ``(args, kwargs)`` of the tensors that are inputs (default: all); the others are constants.
+    output : which output targets refer to; see :func:`netgraph.trace`.
+    expected : shapes of one input each, for the mend in an error.
+
     Raises
     ------
     InputError : the model complained about the shape of the input.
+    UnknownName : there is no such output.
     RecordError : the model raised another error of its own.
     UnsupportedOperation : it used an operation that cannot be put on a tape.
     """
-    args = pytree.tree_map_only(torch.Tensor, lambda t: t.detach().clone(), args)  # the model may write to them
-    tensors = [leaf for leaf in pytree.tree_leaves(args) if isinstance(leaf, torch.Tensor)]
-    floats = [t for t in tensors if t.is_floating_point()]
-    tape = Tape(dtype=floats[0].dtype if floats else torch.get_default_dtype())
-    recorder = _Recorder(tape, model)
-    for tensor in tensors:
+    given = (args, dict(kwargs or {}))
+    own = {path: t.detach().clone() for path, t in trees.tensors(given)}  # the model may write to them
+    args, kwargs = trees.replace(given, own)
+    chosen = [own[path] for path in (own if inputs is None else inputs)]
+    floats = [t for t in chosen if t.is_floating_point()]
+    tape = Tape(dtype=floats[0].dtype if floats else _dtype(model))
+    recorder = Recorder(tape, model)
+    for tensor in chosen:
         tape.inputs.append(recorder.adopt(tensor))
     with undisturbed(model), recorder.watching():
         try:
             with recorder:
-                output = model(*args)
+                made = model(*args, **kwargs)
         except NetgraphError:
             raise
         except Exception as error:
-            raise _explain(error, recorder, tensors) from error
+            raise explain(error, recorder, chosen, expected) from error
         finally:
             recorder.restore()
-    tape.output = recorder.finish(output)
+    tape.output = recorder.finish(made)
+    tape.chosen = choose(tape, output)
     return tape
 
 
-def _explain(error: Exception, recorder: _Recorder, tensors: list[torch.Tensor]) -> NetgraphError:
-    shapes = ", ".join(str(tuple(t.shape)) for t in tensors)
-    module = recorder.module
-    kind = recorder.tape.modules.get(module, "")
-    place = f"layer {module!r} ({kind})" if module else "the model"
-    needs = recorder.needs.get(module, "")
-    text = str(error).strip().split("\n")[0]
-    if "more than 1 value per channel" in text:
-        return UnsupportedOperation(
-            f"{place} normalises by the statistics of the batch: an input's graph would depend on its neighbours. "
-            "Use track_running_stats=True"
-        )
-    if isinstance(error, (RuntimeError, ValueError, IndexError)) and _looks_like_shape(text):
-        return InputError(
-            f"the input of shape {shapes} does not fit: {place} failed with: {text}. "
-            f"{needs}Pass inputs with a leading batch axis, in the shape that the network was trained on"
-        )
-    return RecordError(f"{place} failed on an input of shape {shapes}: {type(error).__name__}: {text}")
-
-
-def _looks_like_shape(text: str) -> bool:
-    words = ("shape", "size", "dimension", "channels", "expected input", "invalid for input", "out of range")
-    return any(word in text.lower() for word in words)
+def _dtype(model: Callable[..., Any]) -> torch.dtype:
+    """What a model computes in, where its inputs are whole numbers."""
+    floats = (p.dtype for p in parameters(model).values() if p.is_floating_point())
+    return next(floats, torch.get_default_dtype())
 
 
 @dataclass
@@ -103,7 +107,7 @@ class _Storage:
     original: torch.Tensor | None = None
 
 
-class _Recorder(TorchDispatchMode):
+class Recorder(TorchDispatchMode):
     """Sees every operation that runs inside ``with recorder:`` and puts it on the tape."""
 
     def __init__(self, tape: Tape, model: Callable[..., Any]) -> None:
@@ -114,7 +118,7 @@ class _Recorder(TorchDispatchMode):
         self._storages: dict[int, _Storage] = {}
         self._stack: list[str] = [""]
         self.module = ""
-        self.needs: dict[str, str] = {}
+        self.needs: dict[str, tuple[str, int]] = {}
         self._names: dict[tuple[int, tuple[int, ...]], str] = {}
         self._module_names: dict[int, str] = {}
         if isinstance(model, torch.nn.Module):
@@ -125,9 +129,8 @@ class _Recorder(TorchDispatchMode):
                     tape.owners.setdefault(name, set()).add(tensor.untyped_storage().data_ptr())
                 expects = getattr(module, "in_channels", getattr(module, "in_features", None))
                 if expects is not None:
-                    self.needs[name] = (
-                        f"It expects {expects} input {'channels' if hasattr(module, 'in_channels') else 'features'}. "
-                    )
+                    what = "channels" if hasattr(module, "in_channels") else "features"
+                    self.needs[name] = (f"It expects {expects} input {what}. ", expects)
             for name, tensor in (*model.named_parameters(), *model.named_buffers()):
                 self._names.setdefault((tensor.data_ptr(), tuple(tensor.shape)), name)
 
@@ -341,13 +344,11 @@ class _Recorder(TorchDispatchMode):
             self.tape.branches.append(self._where())
         self.tape.forget()
 
-    def finish(self, output: Any) -> Any:
-        """The output with tensors replaced by slots."""
-        tree = pytree.tree_map_only(torch.Tensor, self._read, output)
+    def finish(self, output: Any) -> Output:
+        """The output, and where its tensors stand on the tape."""
+        slots = tuple((path, self._read(t).index) for path, t in trees.tensors(output))
         self.tape.forget()
-        if isinstance(tree, (Slot, tuple, list, dict)) or not hasattr(output, "__dict__"):
-            return tree
-        return {k: self._read(v) for k, v in vars(output).items() if isinstance(v, torch.Tensor)}
+        return Output(output, slots)
 
 
 def _asleep(name: str, args: Any, kwargs: Any) -> bool:

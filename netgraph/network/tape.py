@@ -8,13 +8,16 @@ masked kernels, or vertex numbers instead of activations.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch.utils import _pytree as pytree
+
+from netgraph.network.output import Output
+from netgraph.network.trees import Path
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,9 @@ class Tape:
     constants : slot -> tensor that no call made: parameters, buffers, literals. By reference.
     names : slot -> name of that parameter or buffer ("fc1.weight").
     inputs : slots of the input tensors.
-    output : the model's output, tensors replaced by slots.
+    given : which tensors of a call are its inputs, where there are others, too.
+    output : what the model gave back, its tensors by slot.
+    chosen : path of the output that targets refer to.
     shapes, dtypes : of every slot, as recorded.
     dtype : floating dtype that the model was run in.
     branches : places where the model's Python code looked at values, so that the tape holds for this input alone.
@@ -102,7 +107,9 @@ class Tape:
     constants: dict[int, torch.Tensor] = field(default_factory=dict)
     names: dict[int, str] = field(default_factory=dict)
     inputs: list[int] = field(default_factory=list)
-    output: Any = None
+    given: list[int] = field(default_factory=list)
+    output: Output = field(default_factory=lambda: Output(None, ()))
+    chosen: Path | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     dtypes: list[torch.dtype] = field(default_factory=list)
     branches: list[str] = field(default_factory=list)
@@ -119,6 +126,11 @@ class Tape:
         """Drop what was derived from the calls: the tape has grown."""
         for name in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
             self.__dict__.pop(name, None)
+
+    def own(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """The inputs among the tensors of a call; the others are constants of the tape."""
+        whole = len(tensors) == len(self.inputs) or not self.given
+        return list(tensors) if whole else [tensors[i] for i in self.given]
 
     def floating(self, slot: int) -> bool:
         """Whether a slot holds floating numbers."""
@@ -148,13 +160,13 @@ class Tape:
         for call in self.calls:
             if call.index in self.needed:
                 count.update(call.reads)
-        count.update(slot.index for slot in _leaves(self.output))
+        count.update(slot for _, slot in self.output.slots)
         return count
 
     @cached_property
     def needed(self) -> set[int]:
         """Indices of the calls that the output depends on."""
-        wanted = {slot.index for slot in _leaves(self.output)}
+        wanted = {slot for _, slot in self.output.slots}
         calls: set[int] = set()
         for call in reversed(self.calls):
             if any(slot in wanted for slot in call.outputs):
@@ -178,12 +190,8 @@ class Tape:
 
     @cached_property
     def output_slot(self) -> int:
-        """The output that targets refer to: ``logits`` where the model names one, else the first floating tensor."""
-        tree = self.output
-        named = tree.get("logits") if isinstance(tree, dict) else getattr(tree, "logits", None)
-        candidates = list(_leaves(named if isinstance(named, Slot) else tree))
-        floats = [slot.index for slot in candidates if self.floating(slot.index)]
-        return floats[0] if floats else -1
+        """The output that targets refer to; -1 where there is none."""
+        return dict(self.output.slots)[self.chosen] if self.chosen is not None else -1
 
     @cached_property
     def logits_slot(self) -> int:

@@ -8,15 +8,24 @@ from typing import Any
 from netgraph.network.network import Network
 
 
-def trace(model: Callable[..., Any], example: Any) -> Network:
+def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Network:
     """Read a network by running it once.
 
     Parameters
     ----------
     model : a ``torch.nn.Module`` or any function of tensors. It is read in evaluation mode, and left as it was: mode,
         hooks, gradients, parameters, buffers and random states.
-    example : one input with a leading batch axis (a tensor, or a tuple of tensors for several inputs); or a shape
-        without the batch axis, such as ``(1, 28, 28)``, for which a seeded normal tensor is made.
+    example : what the model is called with, with a leading batch axis: a tensor; a tuple of arguments; a dict of
+        keyword arguments (``{"input_ids": ids, "attention_mask": mask}``); tensors in nested containers, and options
+        that are no tensors between them. Or a shape without the batch axis, such as ``(1, 28, 28)``, or a tuple or
+        dict of shapes, for which seeded normal tensors are made. The same forms hold wherever inputs are passed later.
+
+        The first axis of a tensor counts the inputs where it is as long as that of most tensors of the example. A
+        tensor with another first axis, or none, is shared by all inputs: a mask of shape (T, T), a table, a step. It
+        is a constant of the network, and may be passed with other values later. An example of a single input leaves no
+        doubt which is which. Options stay as in the example.
+    output : which output targets refer to, where there are several: a key, an attribute, an index, or a path such as
+        ``"heads.1"``. Default: ``logits`` where the model names one, else the first floating tensor.
 
     Returns
     -------
@@ -25,6 +34,7 @@ def trace(model: Callable[..., Any], example: Any) -> Network:
     Raises
     ------
     InputError : the example does not fit the model.
+    UnknownName : there is no such output; the message lists what exists.
     NonFiniteError : a parameter holds NaN or infinity.
     RecordError : the model fails while it runs, or its output does not depend on the input.
     UnsupportedOperation : the model uses an operation that has no rule.
@@ -45,4 +55,4 @@ def trace(model: Callable[..., Any], example: Any) -> Network:
         layers: 2
     ...
     """
-    return Network(model, example)
+    return Network(model, example, output)

@@ -88,7 +88,7 @@ class Run:
     def run(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Play; returns the logits (the output before a final softmax)."""
         self._values = dict(constants(self.tape, self.dtype, self.device))
-        for slot, x in zip(self.tape.inputs, inputs, strict=True):
+        for slot, x in zip(self.tape.inputs, self.tape.own(inputs), strict=True):
             leaf = cast(x, self.dtype, self.device).clone()
             self.inputs.append(leaf)
             if leaf.is_floating_point():

@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils import _pytree as pytree
 
+from netgraph.network import trees
 from netgraph.network.checks import Truth, check, relative
 from netgraph.network.play import play
 from netgraph.network.replay import Replay
@@ -105,7 +105,7 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
     worst = dict.fromkeys(CHECKS, 0.0)
     worst["forward"] = forward_error(net, given)
     for i in range(len(given[0])):
-        one = [x[i : i + 1].double() for x in given]
+        one = [x[i : i + 1].double() if x.is_floating_point() else x[i : i + 1] for x in given]
         for granularity in ("unit", "channel"):
             truth = Truth(net, one, granularity)
             for name, error in check(truth.graph(), truth).items():
@@ -132,14 +132,14 @@ def forward_error(net: Network, given: list[torch.Tensor]) -> float:
         one = [x[i : i + 1] for x in given]
         tape = net.programs.tape(one)
         played = Replay(tape, net.programs.numbering("channel", one, torch.float64), torch.float64, gradients=False)
-        got = _finish(tape, played.run([x.double() for x in one]))
-        expected = _double(net.model, one)
+        got = _finish(tape, played.run(one))
+        expected = _double(net, tape, one)
         if expected is None:
-            own = [x.to(net.dtype) for x in one]
+            args, kwargs = net.programs.arguments.call([x.clone() for x in one])
             with undisturbed(net.model):
-                output = _main(net.model(*[x.clone() for x in own]))
-            worst = max(worst, _gap(_main(play(tape, own)[0]), output))
-            expected = _main(play(tape, one, torch.float64)[0])
+                output = _main(tape, net.model(*args, **kwargs))
+            worst = max(worst, _gap(_main(tape, play(tape, one)[0]), output))
+            expected = _main(tape, play(tape, one, torch.float64)[0])
         worst = max(worst, _gap(got, expected))
     return worst
 
@@ -160,21 +160,22 @@ def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
     return output
 
 
-def _double(model: Any, one: list[torch.Tensor]) -> torch.Tensor | None:
+def _double(net: Network, tape: Tape, one: list[torch.Tensor]) -> torch.Tensor | None:
     """The output of the model in float64; None where it has no such form."""
+    model = net.model
     if not isinstance(model, torch.nn.Module):
         return None
+    wide = [x.double() if x.is_floating_point() else x.clone() for x in one]
+    args, kwargs = net.programs.arguments.call(wide)
     with undisturbed(model):
         try:
-            output = _main(copy.deepcopy(model).double()(*[x.double().clone() for x in one]))
+            output = _main(tape, copy.deepcopy(model).double()(*args, **kwargs))
         except RuntimeError:  # tensors of another dtype inside, or weights that cannot be copied
             return None
     return output if output.dtype == torch.float64 else None
 
 
-def _main(out: Any) -> torch.Tensor:
+def _main(tape: Tape, out: Any) -> torch.Tensor:
     """The output that targets refer to."""
-    if not isinstance(out, (torch.Tensor, tuple, list, dict)):
-        out = {name: t for name, t in vars(out).items() if isinstance(t, torch.Tensor)}
-    out = out["logits"] if isinstance(out, dict) and "logits" in out else out
-    return next(t for t in pytree.tree_leaves(out) if isinstance(t, torch.Tensor) and t.is_floating_point())
+    main: torch.Tensor = trees.reach(out, tape.chosen or ())
+    return main
