@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from netgraph.analysis.path_search import ANY, Found, best_paths
 from netgraph.analysis.structure import Pair, Vector, edge_values, pairs, sweep_forward, vertex_number
 from netgraph.errors import AnalysisError, unknown
+from netgraph.graph.blocks import row_sums
 from netgraph.graph.graph import Graph
 
 SIGNS = {None: ANY, "positive": 1, "negative": -1}
@@ -206,9 +207,7 @@ def _entered(graph: Graph) -> Any:
     """Which vertices have an incoming edge, (n,) bool."""
     entered = np.zeros(graph.n, dtype=bool)
     for block in graph.blocks:
-        edge = block.weight != 0
-        rows = np.asarray(edge.sum(axis=1)).ravel() > 0
-        entered[graph.layer(block.target).vertices] |= rows
+        entered[graph.layer(block.target).vertices] |= row_sums(block.weight, absolute=True) > 0
     return entered
 
 

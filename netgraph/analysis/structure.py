@@ -13,6 +13,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from netgraph.errors import AnalysisError, unknown
+from netgraph.graph import blocks as ops
 from netgraph.graph.graph import Block, Graph, Layer
 
 Vector = npt.NDArray[np.float64]
@@ -51,7 +52,7 @@ class Pair:
 
 def edge_values(block: Block, column: str) -> Matrix:
     """A column of a block in float64, 0 where there is no edge, refused where it is not finite."""
-    values = block.operator(column)
+    values = ops.listed(block.operator(column))
     raw = values.data if sp.issparse(values) else values
     if not np.isfinite(raw).all():
         raise AnalysisError(
@@ -62,8 +63,9 @@ def edge_values(block: Block, column: str) -> Matrix:
         return values.astype(np.float64)
     # A pruned weight is no edge, whatever the other columns say there.
     if sp.issparse(values):
+        edge = ops.listed(block.weight).data != 0
         return sp.csr_array(
-            (np.where(block.weight.data != 0, values.data, 0.0).astype(np.float64), values.indices, values.indptr),
+            (np.where(edge, values.data, 0.0).astype(np.float64), values.indices, values.indptr),
             shape=values.shape,
         )
     return np.where(np.asarray(block.weight) != 0, values, 0.0).astype(np.float64)

@@ -14,7 +14,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from netgraph.errors import GraphError
-from netgraph.graph import dense, sparse
+from netgraph.graph import convolution, dense, sparse
+from netgraph.graph.convolution import Convolution
 
 Array = np.ndarray[Any, Any]
 Operator = Any
@@ -37,16 +38,19 @@ class Kind(Protocol):
     def same_layout(self, operator: Operator, other: Operator) -> bool: ...
     def submatrix(self, operator: Operator, rows: Array, columns: Array) -> Operator: ...
     def mask(self, operator: Operator, keep: Any, weight: Operator) -> Operator: ...
+    def scaled(self, operator: Operator, rows: Array | None, columns: Array | None) -> Operator: ...
     def assemble(self, shape: tuple[int, int], target: Array, source: Array, values: Array) -> Operator: ...
 
 
 KINDS: dict[type, Kind] = {
     np.ndarray: cast(Kind, dense),
     sp.csr_array: cast(Kind, sparse),
+    Convolution: cast(Kind, convolution),
 }
 """Type of operator -> what it can do. A new way to hold edges is a new row."""
 
-LAYOUTS: dict[str, Kind] = {kind.LAYOUT: kind for kind in KINDS.values()}
+LAYOUTS: dict[str, Kind] = {kind.LAYOUT: kind for kind in (KINDS[np.ndarray], KINDS[sp.csr_array])}
+"""Layout of a table's edges -> what assembles them. What is not held as a list is one there."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +159,25 @@ def submatrix(operator: Operator, rows: Array, columns: Array) -> Operator:
 def mask(operator: Operator, keep: Any, weight: Operator) -> Operator:
     """Only the edges where ``keep`` holds; ``weight`` is the block's own, whose entries say what an edge is."""
     return kind_of(operator).mask(operator, keep, weight)
+
+
+def scaled(operator: Operator, rows: Array | None = None, columns: Array | None = None) -> Operator:
+    """diag(rows) · W · diag(columns), in the same layout; None for 1.
+
+    >>> scaled(np.array([[1.0, 0.0], [2.0, 3.0]]), columns=np.array([10.0, 1.0]))
+    array([[10.,  0.],
+           [20.,  3.]])
+    """
+    return kind_of(operator).scaled(operator, rows, columns)
+
+
+def listed(operator: Operator) -> Any:
+    """An array or a ``csr_array``: what is held implicitly is unrolled, the others are themselves."""
+    return operator.unrolled if isinstance(operator, Convolution) else operator
+
+
+def nbytes(operator: Operator) -> int:
+    """Bytes that hold it."""
+    if sp.issparse(operator):
+        return int(operator.data.nbytes + operator.indices.nbytes + operator.indptr.nbytes)
+    return int(operator.nbytes)

@@ -105,6 +105,12 @@ def mask(operator: Array, keep: Array, weight: Array) -> Array:
     return np.where(keep, operator, operator.dtype.type(0))
 
 
+def scaled(operator: Array, rows: Array | None, columns: Array | None) -> Array:
+    """diag(rows) · W · diag(columns)."""
+    out = operator if rows is None else operator * rows[:, None]
+    return out if columns is None else out * columns[None, :]
+
+
 def assemble(shape: tuple[int, int], target: Array, source: Array, values: Array) -> Array:
     """A block from its edges."""
     out = np.zeros(shape, dtype=values.dtype)

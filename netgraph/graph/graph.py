@@ -30,7 +30,7 @@ MADE_BY_THE_EDGES = ("source", "target", "weight", "abs_weight", "kind")
 """Edge columns that the blocks' ends, weights and kinds alone decide."""
 
 Operator = Any
-"""What holds a block's edges: a dense array or a ``scipy.sparse.csr_array``, shape (n_target, n_source)."""
+"""What holds a block's edges, (n_target, n_source): a dense array, a ``scipy.sparse.csr_array`` or a convolution."""
 
 
 def _frozen_map(mapping: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -91,8 +91,8 @@ class Block:
     ----------
     source, target : layer names.
     kind : "linear", "conv", "skip", "pool", "select", "product", "bias" …
-    weight : operator of shape (n_target, n_source), dense array or ``csr_array``; an entry that is exactly 0 is
-        no edge.
+    weight : operator of shape (n_target, n_source): dense array, ``csr_array`` or implicit
+        :class:`netgraph.graph.convolution.Convolution`; an entry that is exactly 0 is no edge.
     values : further quantities per edge ("contribution", "gated_weight", "attribution" …), each with the weight's own
         layout: dense beside dense; sparse with the same ``indptr`` and ``indices`` beside sparse.
     gate, constant : how this block reads its sources at one input, each (n_source,) or None: the value that a weight
@@ -324,6 +324,12 @@ class Graph:
         from netgraph.graph.selection import select
 
         return select(self, vertices=vertices, edges=edges, layers=layers)
+
+    def unrolled(self) -> Graph:
+        """The same graph, its implicit convolutions as ``csr_array``: 8 to 12 B an edge."""
+        from netgraph.graph.selection import unrolled
+
+        return unrolled(self)
 
     # -- other people's objects ------------------------------------------------------------------------
 

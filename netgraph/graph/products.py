@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from netgraph.errors import GraphError
+from netgraph.graph.blocks import listed
 
 Array = np.ndarray[Any, Any]
 Operator = Any
@@ -19,6 +20,7 @@ DENSE_ABOVE = 0.5
 
 def at_edges(operator: Operator, weight: Operator) -> Operator:
     """An operator in float64, 0 wherever the weight beside it is 0: there is no edge."""
+    operator, weight = listed(operator), listed(weight)
     if sp.issparse(operator):
         data = np.where(weight.data != 0, operator.data, 0).astype(np.float64)
         return sp.csr_array((data, operator.indices, operator.indptr), shape=operator.shape)

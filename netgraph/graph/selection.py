@@ -62,6 +62,15 @@ def select(
     return _shrunk(graph, blocks, keep)
 
 
+def unrolled(graph: Graph) -> Graph:
+    """See :meth:`netgraph.graph.graph.Graph.unrolled`."""
+    blocks = (
+        replace(b, weight=ops.listed(b.weight), values={name: ops.listed(value) for name, value in b.values.items()})
+        for b in graph.blocks
+    )
+    return replace(graph, blocks=tuple(blocks))
+
+
 def _mask(graph: Graph, vertices: Sequence[str] | Array) -> Array:
     given = np.atleast_1d(np.asarray(vertices))
     if given.dtype == object and len(given) and all(isinstance(entry, (bool, np.bool_)) for entry in given):
@@ -90,7 +99,8 @@ def _chosen_blocks(graph: Graph, edges: Sequence[Any]) -> tuple[Block, ...]:
 
 
 def _masked(block: Block, keep: Any) -> Block:
-    stored = (len(block.weight.data),) if ops.kind_of(block.weight).LAYOUT == "sparse" else None
+    listed = ops.listed(block.weight)
+    stored = (len(listed.data),) if sp.issparse(listed) else None
     if np.shape(keep) != block.shape and np.shape(keep) != stored:
         raise GraphError(
             f"the edge mask of block {block.source} -> {block.target} has shape {np.shape(keep)}, "

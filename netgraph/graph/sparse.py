@@ -118,6 +118,14 @@ def mask(operator: Any, keep: Any, weight: Any) -> Any:
     return sp.csr_array((operator.data[keep], operator.indices[keep], indptr), shape=operator.shape)
 
 
+def scaled(operator: Any, rows: Array | None, columns: Array | None) -> Any:
+    """diag(rows) · W · diag(columns); stored zeros stay stored."""
+    data = operator.data
+    if rows is not None:
+        data = data * np.repeat(rows, np.diff(operator.indptr))
+    return with_data(operator, data if columns is None else data * columns[operator.indices])
+
+
 def assemble(shape: tuple[int, int], target: Array, source: Array, values: Array) -> Any:
     """A block from its edges, sorted by target and then source; an entry that is 0 stays stored."""
     key = target.astype(np.int64) * shape[1] + source

@@ -10,6 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from netgraph.graph import blocks as ops
+from netgraph.graph.convolution import Convolution
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.network.blocks import Joint, Part
 from netgraph.network.numbering import Numbering
@@ -186,13 +188,11 @@ def _block(joint: Joint, part: Part, values: dict[str, Any], dtype: Any) -> Bloc
     if part.tap_sum is not None:
         values = {"tap_sum": part.tap_sum, **values}
     if part.gate is not None:
-        gated = (
-            _with_data(weight, weight.data * part.gate[weight.indices])
-            if sp.issparse(weight)
-            else weight * part.gate[None, :]
-        )
-        values = {"gated_weight": gated, **values}
-    if sp.issparse(weight):
+        values = {"gated_weight": ops.scaled(weight, columns=part.gate), **values}
+    if isinstance(weight, Convolution):
+        weight = weight.astype(dtype)
+        cast = {name: v.astype(dtype).beside(weight) for name, v in values.items()}
+    elif sp.issparse(weight):
         weight, values = _pruned(weight, values)
         cast = {name: _with_data(weight, np.asarray(v.data, dtype=dtype)) for name, v in values.items()}
         weight = _with_data(weight, np.array(weight.data, dtype=dtype))

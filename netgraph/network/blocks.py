@@ -18,8 +18,9 @@ import scipy.sparse as sp
 import torch
 
 from netgraph.errors import AnalysisError
+from netgraph.graph.sliding import Geometry
 from netgraph.network.reads import NORMS, Array, Read, entries, read
-from netgraph.network.shapes import Geometry, batchify, canonical, count
+from netgraph.network.shapes import batchify, canonical, count
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Vertices

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from netgraph.graph import blocks as ops
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.assemble import Flows, build, vertex_means
 from netgraph.network.blocks import Convolution, Matmul
@@ -140,27 +141,18 @@ def _edge_flows(graph: Graph, truth: Truth) -> float:
         assert block.gate is not None and block.constant is not None
         source, target = graph.layer(block.source).vertices, graph.layer(block.target).vertices
         carried = block.gate * z[source] + block.constant
-        want = {"gated_weight": _times(block.weight, block.gate, None)}
-        want["contribution"] = _times(block.weight, carried, None)
-        want["attribution"] = _times(block.weight, carried, upstream[target])
-        for name, expected in want.items():
-            got = block.values[name]
-            a, b = (got.data, expected.data) if sp.issparse(got) else (got, expected)
-            if a.shape != b.shape:
-                return float("inf")
-            gaps[name] = max(gaps[name], float(np.abs(a - b).max(initial=0.0)))
-            largest[name] = max(largest[name], float(np.abs(b).max(initial=0.0)))
+        for tile in ops.tiles(block.weight):
+            weight = ops.entries(block.weight, tile)
+            made = weight * carried[tile.source]
+            want = {"gated_weight": weight * block.gate[tile.source], "contribution": made}
+            want["attribution"] = made * upstream[target][tile.target]
+            for name, expected in want.items():
+                got = ops.entries(block.values[name], tile)
+                gaps[name] = max(gaps[name], float(np.abs(got - expected).max(initial=0.0)))
+                largest[name] = max(largest[name], float(np.abs(expected).max(initial=0.0)))
     for name, gap in gaps.items():
         worst = max(worst, gap / (largest[name] or 1.0))
     return worst
-
-
-def _times(weight: Any, columns: Array, rows: Array | None) -> Any:
-    if sp.issparse(weight):
-        row = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))
-        data = weight.data * columns[weight.indices] * (1.0 if rows is None else rows[row])
-        return sp.csr_array((data, weight.indices, weight.indptr), shape=weight.shape)
-    return weight * columns[None, :] * (1.0 if rows is None else rows[:, None])
 
 
 # -- weights ---------------------------------------------------------------------------------------------
@@ -215,7 +207,7 @@ def _paths(graph: Graph, truth: Truth) -> float:
     into = _blocks_into(graph)
     for v in reversed(graph.layers):
         for block in into[v.name]:
-            slope[graph.layer(block.source).vertices] += block.values["gated_weight"].T @ slope[v.vertices]
+            slope[graph.layer(block.source).vertices] += ops.rmatvec(block.values["gated_weight"], slope[v.vertices])
     worst = 0.0
     for slot, x in zip(truth.played.tape.inputs, truth.played.inputs, strict=True):
         if slot in truth.numbering.forms and x.grad is not None:

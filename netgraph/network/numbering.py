@@ -13,7 +13,8 @@ from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
 from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
-from netgraph.network.shapes import canonical, conv_entries, count, group_rows, lift
+from netgraph.network.shapes import canonical, count, group_rows, lift
+from netgraph.network.unrolled import UnitConvolution
 from netgraph.network.vertices import At, Form, Stage
 
 
@@ -204,12 +205,9 @@ class Numbering(Carrying):
             )
         else:
             flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-
-            def unrolled() -> Entries:
-                rows, cols, taps = conv_entries(x.shape, shape, weight.shape, geometry)
-                return Entries(rows, cols, weight.reshape(-1), taps)
-
-            joint = Linear(at, layer, "conv", x.full.reshape(-1), flat, new, unrolled, shape, self.unit)
+            joint = UnitConvolution(
+                at, layer, x.full.reshape(-1), flat, new, weight, geometry, x.shape, shape, self.unit
+            )
         self.joints[at] = joint
         return Form(shape, canonical(new), fresh=layer)
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
+from netgraph.graph.sliding import Geometry
 from netgraph.network.blocks import Record
 from netgraph.network.elementwise import Elementwise, Linear, Select
-from netgraph.network.shapes import Geometry, batchify, lift
+from netgraph.network.shapes import batchify, lift
 from netgraph.network.values import Run, Value
 from netgraph.network.vertices import At
 

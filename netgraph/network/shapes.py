@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
 from netgraph.errors import ModelError
+from netgraph.graph.sliding import Geometry
 
 
 class BatchMismatch(ModelError):
@@ -81,62 +81,12 @@ def batchify(t: torch.Tensor, small: Sequence[int]) -> torch.Tensor:
     return t.permute(*batch, *rest).reshape(count([t.shape[i] for i in batch]), count(small))
 
 
-@dataclass(frozen=True)
-class Geometry:
-    """How a convolution slides: one entry per spatial axis."""
-
-    stride: tuple[int, ...]
-    padding: tuple[int, ...]
-    dilation: tuple[int, ...]
-    transposed: bool
-    output_padding: tuple[int, ...]
-    groups: int
-
-    def output_shape(self, x: Sequence[int], weight: Sequence[int]) -> tuple[int, ...]:
-        """(N, O, …) of what comes out."""
-        kernel = weight[2:]
-        out = []
-        for i, n in enumerate(x[2:]):
-            reach = self.dilation[i] * (kernel[i] - 1)
-            if self.transposed:
-                out.append((n - 1) * self.stride[i] - 2 * self.padding[i] + reach + self.output_padding[i] + 1)
-            else:
-                out.append((n + 2 * self.padding[i] - reach - 1) // self.stride[i] + 1)
-        channels = weight[1] * self.groups if self.transposed else weight[0]
-        return (int(x[0]), int(channels), *out)
-
-    def taps(self, i: int, inner: int, outer: int, kernel: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Axis ``i``: every (output place, input place, tap) that meet."""
-        steps, tap = outer, torch.arange(kernel)
-        if self.transposed:
-            steps = inner
-        there = torch.arange(steps)[:, None] * self.stride[i] - self.padding[i] + tap[None, :] * self.dilation[i]
-        bound = outer if self.transposed else inner
-        at, k = torch.nonzero((there >= 0) & (there < bound), as_tuple=True)
-        other = there[at, k]
-        return (other, at, k) if self.transposed else (at, other, k)
-
-    def places(
-        self, inner: Sequence[int], outer: Sequence[int], kernel: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Every (output place, input place, tap) that meet, each counted in C order over the spatial axes."""
-        out = torch.zeros(1, dtype=torch.long)
-        into, tap = out, out
-        for i in range(len(inner)):
-            o, n, k = self.taps(i, int(inner[i]), int(outer[i]), int(kernel[i]))
-            out = (out[:, None] * outer[i] + o).reshape(-1)
-            into = (into[:, None] * inner[i] + n).reshape(-1)
-            tap = (tap[:, None] * kernel[i] + k).reshape(-1)
-        order = torch.argsort(out, stable=True)
-        return out[order], into[order], tap[order]
-
-
 def conv_entries(
     x: Sequence[int], z: Sequence[int], weight: Sequence[int], geometry: Geometry
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Every (output element, input element, index into the flat kernel) of one image, sorted by output element."""
     outer, inner, kernel = z[2:], x[2:], weight[2:]
-    out, into, tap = geometry.places(inner, outer, kernel)
+    out, into, tap = map(torch.from_numpy, geometry.places(inner, outer, kernel))
     channels, produced = int(x[1]) // geometry.groups, int(z[1]) // geometry.groups
     o = torch.arange(int(z[1]))[:, None, None]
     c = torch.arange(channels)[None, None, :]

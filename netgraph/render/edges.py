@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from netgraph.errors import RenderError, unknown
+from netgraph.graph.blocks import listed
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Block, Graph
@@ -109,6 +110,7 @@ def _operator(graph: Graph, block: Block, column: str) -> Any:
 
 def _values(block: Block, operator: Any) -> Array:
     """The values as a flat array in row-major order (of a sparse block: its stored entries)."""
+    operator = listed(operator)
     values = np.asarray(operator.data if sp.issparse(operator) else operator).ravel()
     if not np.isfinite(values).all():
         raise RenderError(
@@ -132,7 +134,7 @@ def _threshold(sizes: list[Array], top: int) -> float:
 def _above(graph: Graph, number: int, column: str, cut: float) -> tuple[Array, ...]:
     """Source, target, value, sign and block number of one block's edges with |value| >= cut."""
     block = graph.blocks[number]
-    operator, weight = block.operator(column), block.weight
+    operator, weight = block.operator(column), listed(block.weight)
     size = np.abs(_values(block, operator))
     edge = np.asarray(weight.data if sp.issparse(weight) else weight).ravel() != 0
     at = np.flatnonzero(edge & (size >= cut))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
 import netgraph as ng
 
@@ -20,7 +19,7 @@ def adjacency(graph: ng.Graph, column: str = "weight") -> np.ndarray:
 
 
 def full(operator: Any) -> np.ndarray:
-    return operator.toarray() if sp.issparse(operator) else np.asarray(operator)
+    return operator.toarray() if hasattr(operator, "toarray") else np.asarray(operator)
 
 
 def path_totals(graph: ng.Graph, column: str = "weight") -> np.ndarray:

@@ -78,7 +78,8 @@ def test_tiles_are_the_edges_in_order_whole_rows_each(data: st.DataObject, rows:
 
 def test_operators_of_other_kinds_are_refused_with_the_mend() -> None:
     with pytest.raises(
-        GraphError, match=r"in a coo_array: expected numpy.ndarray, scipy.csr_array; use scipy.sparse.csr_array"
+        GraphError,
+        match=r"in a coo_array: expected numpy.ndarray, scipy.csr_array, netgraph.Convolution; use scipy.sparse.csr",
     ):
         Block("a", "b", "linear", sp.coo_array(MATRIX))
     with pytest.raises(GraphError, match=r"in a list: .* use numpy.asarray"):

@@ -81,7 +81,7 @@ def test_network_masked_unit_convolutions_are_cut_edge_by_edge() -> None:
     """One edge of one position of a convolution, against the model with that product taken out by hand."""
     model, x = make("lenet-relu", torch.float64)
     net = ng.trace(model, x)
-    graph = net.graph("unit")
+    graph = net.graph("unit").unrolled()
     i = next(i for i, b in enumerate(graph.blocks) if b.target == "c1")
     block = graph.blocks[i]
     mask = block.weight.copy()

@@ -20,6 +20,7 @@ from netgraph.analysis.circuits.selection import METHODS, count_edges
 from netgraph.analysis.circuits.targets import of_interest, resolve, take
 from netgraph.analysis.paths import paths
 from netgraph.errors import AnalysisError, unknown
+from netgraph.graph.blocks import listed
 from netgraph.graph.graph import Graph
 
 SCORES: dict[str, str] = {
@@ -203,4 +204,5 @@ def _where(mask: Mask) -> tuple[Any, Any]:
 
 
 def _picked(operator: Any, mask: Mask) -> Any:
+    operator = listed(operator)
     return operator.data[mask.data] if sp.issparse(mask) else operator[mask]

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 
 from netgraph.analysis.circuits.protocol import Mask
 from netgraph.errors import AnalysisError
+from netgraph.graph.blocks import listed
 from netgraph.graph.graph import Graph
 
 Bools = npt.NDArray[np.bool_]
@@ -133,11 +134,13 @@ def count_edges(graph: Graph, masks: Sequence[Mask]) -> int:
 
 def entries(operator: Any) -> npt.NDArray[Any]:
     """The stored entries of an operator, flat, in their own order."""
+    operator = listed(operator)
     return np.asarray(operator.data if sp.issparse(operator) else operator).ravel()
 
 
 def _beside(operator: Any, values: npt.NDArray[Any]) -> Any:
     """Flat entries in the layout of an operator."""
+    operator = listed(operator)
     if sp.issparse(operator):
         return sp.csr_array((values, operator.indices, operator.indptr), shape=operator.shape)
     return values.reshape(operator.shape)

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from netgraph.errors import UnsupportedOperation
+from netgraph.graph.sliding import Geometry
 from netgraph.network.operations import Operation
 from netgraph.network.operations.bilinear import matrix_product, multiply
 from netgraph.network.operations.windows import coefficients
-from netgraph.network.shapes import Geometry
 
 aten = torch.ops.aten
 

@@ -1,0 +1,365 @@
+"""What a convolution between units can do without being unrolled: a row of the table in :mod:`netgraph.graph.blocks`.
+
+An edge from input unit i to output unit o weighs ``kernel[tap] · Σ_t row_t[o] · column_t[i]``: the kernel's taps, and
+for each term (an input's upstream and activation, say; without terms 1) a factor for the target and one for the source.
+Products with vectors run as convolutions in torch, which is imported only then. Edges are listed tile by tile; as a
+table a convolution is a sparse block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from netgraph.errors import GraphError
+from netgraph.graph import dense, sparse
+from netgraph.graph.sliding import Pattern
+
+Array = np.ndarray[Any, Any]
+
+LAYOUT = sparse.LAYOUT
+_TERMS = 16
+"""Terms that a product plays at once."""
+_TILE = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """The edges between two layers of units that one kernel makes.
+
+    Attributes
+    ----------
+    pattern : where they lie.
+    kernel : the taps, of ``pattern.kernel``'s shape.
+    rows, columns : (terms, n_target), (terms, n_source) factors, or None for 1.
+    data : (pattern.size,) the entries themselves, where they are no product of factors; the kernel then only says, by
+        its zeros, which of them are edges.
+    """
+
+    pattern: Pattern
+    kernel: Array
+    rows: Array | None = None
+    columns: Array | None = None
+    data: Array | None = None
+
+    def __post_init__(self) -> None:
+        if tuple(self.kernel.shape) != self.pattern.kernel:
+            raise GraphError(f"a kernel of shape {self.kernel.shape}, expected {self.pattern.kernel}")
+        for name, factors, n in (("rows", self.rows, self.shape[0]), ("columns", self.columns, self.shape[1])):
+            if factors is not None and (factors.ndim != 2 or factors.shape[1] != n):
+                raise GraphError(f"{name} have shape {factors.shape}, expected (terms, {n})")
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_target, n_source)."""
+        return self.pattern.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the kernel; the entries' where they are listed."""
+        dtype: np.dtype[Any] = self.kernel.dtype if self.data is None else self.data.dtype
+        return dtype
+
+    @property
+    def terms(self) -> int:
+        """Number of terms: 1 where there are no factors."""
+        return max(1 if f is None else len(f) for f in (self.rows, self.columns))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(a.nbytes for a in (self.kernel, self.rows, self.columns, self.data) if a is not None)
+
+    @cached_property
+    def unrolled(self) -> sp.csr_array:
+        """The same edges as a list: a ``csr_array`` without entries whose tap is 0."""
+        alive = np.count_nonzero(self.kernel.reshape(-1, self.pattern.taps), axis=0)
+        total = int(alive @ self.pattern.uses)
+        width = np.int32 if max(*self.shape, total) < 2**31 else np.int64
+        source, values = np.empty(total, dtype=width), np.empty(total, dtype=self.dtype)
+        counts, begin = np.zeros(self.shape[0] + 1, dtype=width), 0
+        for first, last in cuts(self, _TILE):
+            targets, sources, at = self._tile(first, last)
+            end = begin + len(sources)
+            source[begin:end], values[begin:end] = sources, entries(self, at)
+            counts[first + 1 : last + 1] = np.bincount(targets - first, minlength=last - first)
+            begin = end
+        return sp.csr_array((values, source, np.cumsum(counts, dtype=width)), shape=self.shape)
+
+    def _tile(self, first: int, last: int) -> tuple[Array, Array, Any]:
+        """Edges by their taps: those whose tap is 0 are none; a factor of 0 does not end an edge's place."""
+        parts = [self.pattern.listed(*row) for row in self.pattern.rows(first, last)]
+        whole = [np.concatenate([np.zeros(0, dtype=np.int64), *(p[i] for p in parts)]) for i in range(4)]
+        alive = self.kernel.reshape(-1)[whole[2]] != 0
+        if not alive.all():
+            whole = [axis[alive] for axis in whole]
+        target, source, tap, number = whole
+        return target, source, (target, source, tap, number)
+
+    # -- arithmetic ------------------------------------------------------------------------------------
+
+    def scaled(self, rows: Array | None = None, columns: Array | None = None) -> Convolution:
+        """diag(rows) · it · diag(columns)."""
+        if self.data is not None:
+            return replace(self, data=self.unrolled_data(rows, columns))
+        return replace(self, rows=_times(self.rows, rows), columns=_times(self.columns, columns))
+
+    def unrolled_data(self, rows: Array | None = None, columns: Array | None = None) -> Array:
+        """(pattern.size,) every entry, taps that are 0 included, times factors."""
+        whole = replace(self, kernel=np.ones_like(self.kernel)) if self.data is not None else self
+        out = np.zeros(self.pattern.size, dtype=self.dtype)
+        for first, last in cuts(self, _TILE):
+            target, source, at = whole._tile(first, last)
+            values = entries(whole, at)
+            if rows is not None:
+                values = values * rows[target]
+            if columns is not None:
+                values = values * columns[source]
+            out[at[3]] = values
+        return out
+
+    def listed(self) -> Convolution:
+        """The same, its entries held one by one."""
+        return self if self.data is not None else replace(self, rows=None, columns=None, data=self.unrolled_data())
+
+    def mapped(self, function: Any) -> Convolution:
+        """A function of every entry (of 0 it must be 0). One that respects products keeps a single term a term."""
+        if self.data is None and self.terms == 1 and function in (np.abs, np.square, abs):
+            rows, columns = (None if f is None else function(f) for f in (self.rows, self.columns))
+            return replace(self, kernel=function(self.kernel), rows=rows, columns=columns)
+        whole = self.listed()
+        assert whole.data is not None
+        return replace(whole, data=function(whole.data))
+
+    def __add__(self, other: Any) -> Convolution:
+        if not isinstance(other, Convolution) or not same_layout(self, other):
+            return NotImplemented
+        few = (self.terms + other.terms) * sum(self.shape) <= self.pattern.size
+        if self.data is None and other.data is None and few and np.array_equal(self.kernel, other.kernel):
+            rows, columns = _joined(self, other)
+            return replace(self, rows=rows, columns=columns)
+        return replace(self.listed(), data=self.unrolled_data() + other.unrolled_data())
+
+    def __mul__(self, number: float) -> Convolution:
+        for name in ("data", "rows", "columns", "kernel"):  # the kernel last: its zeros say what is an edge
+            part = getattr(self, name)
+            if part is not None:
+                return replace(self, **{name: part * part.dtype.type(number)})
+        raise AssertionError("a convolution without a kernel")
+
+    def __truediv__(self, number: float) -> Convolution:
+        return self * (1.0 / number)
+
+    def __abs__(self) -> Convolution:
+        return self.mapped(np.abs)
+
+    def __matmul__(self, x: Array) -> Array:
+        return matvec(self, np.asarray(x))
+
+    def astype(self, dtype: Any) -> Convolution:
+        """In another dtype."""
+        rows, columns, data = (None if a is None else a.astype(dtype) for a in (self.rows, self.columns, self.data))
+        return replace(self, kernel=self.kernel.astype(dtype), rows=rows, columns=columns, data=data)
+
+    def toarray(self) -> Array:
+        """As a whole array: for small ones."""
+        array: Array = self.unrolled.toarray()
+        return array
+
+    def sum(self, axis: int) -> Array:
+        """Sums over the sources (axis 1) or over the targets (axis 0)."""
+        return row_sums(self, False) if axis == 1 else column_sums(self, False)
+
+    def beside(self, weight: Convolution) -> Convolution:
+        """It, in the weight's layout: no edge where a tap of the weight is 0."""
+        if same_layout(weight, self):
+            return self
+        return replace(weight, rows=None, columns=None, data=self.unrolled_data())
+
+
+def _times(factors: Array | None, by: Array | None) -> Array | None:
+    if by is None:
+        return factors
+    return by[None, :] if factors is None else factors * by[None, :]
+
+
+def _joined(a: Convolution, b: Convolution) -> tuple[Array, Array]:
+    """(rows, columns) of the terms of both, factors of 1 written out."""
+    both = []
+    for name, n in zip(("rows", "columns"), a.shape, strict=True):
+        parts = []
+        for operator in (a, b):
+            factors = getattr(operator, name)
+            ones = np.ones((1, n), dtype=operator.kernel.dtype)
+            parts.append(np.broadcast_to(ones if factors is None else factors, (operator.terms, n)))
+        both.append(np.concatenate(parts))
+    return both[0], both[1]
+
+
+# -- the protocol -------------------------------------------------------------------------------------------
+
+
+def cuts(operator: Convolution, size: int) -> Iterator[tuple[int, int]]:
+    """Runs of target vertices (first, last) that hold about ``size`` entries each."""
+    pattern = operator.pattern
+    channels, here = len(pattern.targets), pattern.here
+    whole = size // max(pattern.per_channel, 1)
+    if whole >= 1:
+        for first in range(0, channels, whole):
+            last = min(first + whole, channels)
+            yield int(pattern.targets[first]) * here, (int(pattern.targets[last - 1]) + 1) * here
+        return
+    step = max(1, here * size // pattern.per_channel)
+    for channel in pattern.targets:
+        for first in range(0, here, step):
+            yield int(channel) * here + first, int(channel) * here + min(first + step, here)
+
+
+def positions(operator: Convolution, first: int, last: int) -> tuple[Array, Array, Any]:
+    """(target, source, at) of the entries of targets first … last - 1 that are not 0, target by target."""
+    target, source, at = operator._tile(first, last)
+    alive = entries(operator, at) != 0
+    if not alive.all():
+        target, source, at = target[alive], source[alive], tuple(axis[alive] for axis in at)
+    return target, source, at
+
+
+def entries(operator: Convolution, at: Any) -> Array:
+    """The entries at the places that :func:`positions` gave, one-dimensional."""
+    target, source, tap, number = at
+    if operator.data is not None:
+        listed: Array = operator.data[number]
+        return listed
+    taps: Array = operator.kernel.reshape(-1)[tap]
+    if operator.rows is None and operator.columns is None:
+        return taps
+    total = np.zeros(len(taps), dtype=operator.dtype)
+    for t in range(operator.terms):
+        term = taps
+        for factors, place in ((operator.rows, target), (operator.columns, source)):
+            if factors is not None:
+                term = term * factors[t if len(factors) > 1 else 0][place]
+        total += term
+    return total
+
+
+def matvec(operator: Convolution, x: Array) -> Array:
+    """W x: what each target gathers, shape (n_target,)."""
+    if operator.data is not None:
+        gathered: Array = operator.unrolled @ x
+        return gathered
+    return _play(operator, x, operator.columns, operator.rows, backward=False)
+
+
+def rmatvec(operator: Convolution, y: Array) -> Array:
+    """Wᵀ y: what each source gathers, shape (n_source,)."""
+    if operator.data is not None:
+        gathered: Array = operator.unrolled.T @ y
+        return gathered
+    return _play(operator, y, operator.rows, operator.columns, backward=True)
+
+
+def _play(operator: Convolution, x: Array, before: Array | None, after: Array | None, backward: bool) -> Array:
+    """The convolution itself, or its transpose, of ``before`` · x; summed over the terms times ``after``."""
+    import torch
+
+    pattern, dtype = operator.pattern, np.result_type(operator.kernel, x, np.float32)
+    geometry = pattern.geometry
+    read, made = (pattern.targets, pattern.sources) if backward else (pattern.sources, pattern.targets)
+    from_grid, to_grid = (pattern.outer, pattern.inner) if backward else (pattern.inner, pattern.outer)
+    kernel = torch.from_numpy(np.ascontiguousarray(operator.kernel, dtype=dtype))
+    total = np.zeros(operator.shape[1 if backward else 0], dtype=dtype)
+    for first in range(0, operator.terms, _TERMS):
+        last = min(first + _TERMS, operator.terms)
+        sent = np.asarray(x, dtype=dtype)[None] if before is None else _rows(before, first, last) * x[None]
+        maps = np.ascontiguousarray(sent.reshape(len(sent), -1, *from_grid[1:])[:, read], dtype=dtype)
+        given = torch.from_numpy(maps)
+        settings: Any = (geometry.stride, geometry.padding, geometry.dilation, geometry.transposed)
+        settings += (geometry.output_padding, geometry.groups)
+        with torch.no_grad():
+            if backward:
+                like = torch.empty(len(given), *to_grid, dtype=given.dtype)
+                out, _, _ = torch.ops.aten.convolution_backward(
+                    given, like, kernel, None, *settings, [True, False, False]
+                )
+            else:
+                out = torch.ops.aten.convolution(given, kernel, None, *settings)
+        got = np.zeros((len(given), total.size // int(np.prod(to_grid[1:])), *to_grid[1:]), dtype=dtype)
+        got[:, made] = out.numpy()  # each channel once
+        flat = got.reshape(len(given), -1)
+        total += (flat if after is None else flat * _rows(after, first, last)).sum(0)
+    return total
+
+
+def _rows(factors: Array, first: int, last: int) -> Array:
+    return factors[first:last] if len(factors) > 1 else factors
+
+
+def row_sums(operator: Convolution, absolute: bool) -> Array:
+    """Sums over the sources, float64, shape (n_target,)."""
+    return _sums(operator, absolute, 0)
+
+
+def column_sums(operator: Convolution, absolute: bool) -> Array:
+    """Sums over the targets, float64, shape (n_source,)."""
+    return _sums(operator, absolute, 1)
+
+
+def _sums(operator: Convolution, absolute: bool, end: int) -> Array:
+    if operator.data is None and (operator.terms == 1 or not absolute):
+        whole = (operator.mapped(np.abs) if absolute else operator).astype(np.float64)
+        return (rmatvec if end else matvec)(whole, np.ones(operator.shape[1 - end]))
+    total = np.zeros(operator.shape[end])
+    for cut in cuts(operator, _TILE):
+        at = operator._tile(*cut)[2]
+        values = entries(operator, at)
+        total += np.bincount(at[end], dense.absolute(values) if absolute else values, len(total))
+    return total
+
+
+def absolute(operator: Convolution) -> Convolution:
+    return operator.mapped(np.abs)
+
+
+def count(operator: Convolution) -> int:
+    """Number of entries that are not 0: from the taps alone where the factors have no zeros."""
+    plain = operator.data is None and operator.terms == 1
+    if plain and all(f is None or f.all() for f in (operator.rows, operator.columns)):
+        alive = operator.kernel.reshape(-1, operator.pattern.taps) != 0
+        return int(np.count_nonzero(alive, axis=0) @ operator.pattern.uses)
+    return sum(len(positions(operator, *cut)[0]) for cut in cuts(operator, _TILE))
+
+
+def same_layout(operator: Convolution, other: Any) -> bool:
+    return (
+        isinstance(other, Convolution)
+        and operator.pattern == other.pattern
+        and (other.kernel is operator.kernel or bool(np.array_equal(operator.kernel != 0, other.kernel != 0)))
+    )
+
+
+def submatrix(operator: Convolution, rows: Array, columns: Array) -> Any:
+    """The block between chosen targets and sources: itself, or a list of what is left."""
+    if len(rows) == operator.shape[0] and len(columns) == operator.shape[1]:
+        return operator
+    return sparse.submatrix(operator.unrolled, rows, columns)
+
+
+def mask(operator: Convolution, keep: Any, weight: Any) -> Any:
+    """Only the edges where ``keep`` holds, as a list."""
+    if isinstance(keep, Convolution):
+        keep = keep.unrolled
+    return sparse.mask(operator.unrolled, keep, weight.unrolled)
+
+
+def scaled(operator: Convolution, rows: Array | None, columns: Array | None) -> Convolution:
+    """diag(rows) · it · diag(columns)."""
+    return operator.scaled(rows, columns)
+
+
+assemble = sparse.assemble

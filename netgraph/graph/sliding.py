@@ -1,0 +1,192 @@
+"""How a kernel slides over a feature map: which input meets which output under which tap, by index arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """How a convolution slides: one entry per spatial axis, as torch has them."""
+
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
+    dilation: tuple[int, ...]
+    transposed: bool
+    output_padding: tuple[int, ...]
+    groups: int
+
+    def output_shape(self, x: Sequence[int], weight: Sequence[int]) -> tuple[int, ...]:
+        """(N, O, …) of what comes out."""
+        kernel = weight[2:]
+        out = []
+        for i, n in enumerate(x[2:]):
+            reach = self.dilation[i] * (kernel[i] - 1)
+            if self.transposed:
+                out.append((n - 1) * self.stride[i] - 2 * self.padding[i] + reach + self.output_padding[i] + 1)
+            else:
+                out.append((n + 2 * self.padding[i] - reach - 1) // self.stride[i] + 1)
+        channels = weight[1] * self.groups if self.transposed else weight[0]
+        return (int(x[0]), int(channels), *out)
+
+    def meetings(self, axis: int, inner: int, outer: int, kernel: int) -> tuple[Array, Array, Array]:
+        """One axis: every (output place, input place, tap) that meet."""
+        steps = inner if self.transposed else outer
+        bound = outer if self.transposed else inner
+        tap = np.arange(kernel)[None, :] * self.dilation[axis]
+        there = np.arange(steps)[:, None] * self.stride[axis] - self.padding[axis] + tap
+        at, k = np.nonzero((there >= 0) & (there < bound))
+        other = there[at, k]
+        return (other, at, k) if self.transposed else (at, other, k)
+
+    def places(self, inner: Sequence[int], outer: Sequence[int], kernel: Sequence[int]) -> Places:
+        """Every (output place, input place, tap) that meet, each counted in C order; sorted by output, then input."""
+        out = np.zeros(1, dtype=np.int64)
+        into, tap = out, out
+        for i in range(len(inner)):
+            o, n, k = self.meetings(i, int(inner[i]), int(outer[i]), int(kernel[i]))
+            out = (out[:, None] * outer[i] + o).reshape(-1)
+            into = (into[:, None] * inner[i] + n).reshape(-1)
+            tap = (tap[:, None] * kernel[i] + k).reshape(-1)
+        order = np.lexsort((into, out))
+        return Places(out[order], into[order], tap[order])
+
+    def uses(self, inner: Sequence[int], outer: Sequence[int], kernel: Sequence[int]) -> Array:
+        """(taps,) at how many output places each tap meets an input."""
+        total = np.ones(1, dtype=np.int64)
+        for i in range(len(inner)):
+            taps = self.meetings(i, int(inner[i]), int(outer[i]), int(kernel[i]))[2]
+            total = (total[:, None] * np.bincount(taps, minlength=int(kernel[i]))).reshape(-1)
+        return total
+
+
+class Places(NamedTuple):
+    """Meetings of outputs, inputs and taps on one map: three arrays of one length."""
+
+    out: Array
+    into: Array
+    tap: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """Where the edges of a convolution between two layers of units lie.
+
+    Attributes
+    ----------
+    geometry : how the kernel slides.
+    kernel : shape of the kernel, as torch has it: (outputs, inputs of a group, …), transposed (inputs, outputs of a
+        group, …).
+    inner, outer : (channels, …) of what is read and of what is made.
+    sources, targets : the channel of the layer that each channel read (made) is; the targets increase.
+    shape : (n_target, n_source) of the whole layers.
+    """
+
+    geometry: Geometry
+    kernel: tuple[int, ...]
+    inner: tuple[int, ...]
+    outer: tuple[int, ...]
+    sources: Array
+    targets: Array
+    shape: tuple[int, int]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, Pattern)
+            and (self.geometry, self.kernel, self.inner, self.outer, self.shape)
+            == (other.geometry, other.kernel, other.inner, other.outer, other.shape)
+            and np.array_equal(self.sources, other.sources)
+            and np.array_equal(self.targets, other.targets)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def taps(self) -> int:
+        """Taps of one kernel."""
+        return prod(self.kernel[2:])
+
+    @property
+    def width(self) -> int:
+        """Channels that one output reads."""
+        return self.inner[0] // self.geometry.groups
+
+    @property
+    def here(self) -> int:
+        """Positions of a map that is made."""
+        return prod(self.outer[1:])
+
+    @property
+    def there(self) -> int:
+        """Positions of a map that is read."""
+        return prod(self.inner[1:])
+
+    @cached_property
+    def places(self) -> Places:
+        """The meetings on one pair of maps."""
+        return self.geometry.places(self.inner[1:], self.outer[1:], self.kernel[2:])
+
+    @cached_property
+    def uses(self) -> Array:
+        """(taps,) how often each tap is used between two maps."""
+        return self.geometry.uses(self.inner[1:], self.outer[1:], self.kernel[2:])
+
+    @cached_property
+    def starts(self) -> Array:
+        """(positions + 1,) where the meetings of each output place begin."""
+        return np.concatenate([[0], np.cumsum(np.bincount(self.places.out, minlength=self.here))])
+
+    @property
+    def per_channel(self) -> int:
+        """Entries of one channel that is made (taps that are 0 counted)."""
+        return self.width * int(self.uses.sum())
+
+    @property
+    def size(self) -> int:
+        """Entries (taps that are 0 counted)."""
+        return len(self.targets) * self.per_channel
+
+    def listed(self, channel: int, first: int, last: int) -> tuple[Array, Array, Array, Array]:
+        """(target, source, tap, number) of one channel's places first … last - 1, sorted by target, then source.
+
+        ``tap`` counts in the flat kernel, ``number`` among all entries.
+        """
+        a, b = int(self.starts[first]), int(self.starts[last])
+        out, into, tap = (axis[a:b] for axis in self.places)
+        lengths = np.diff(self.starts[first : last + 1])
+        begins = self.starts[first:last] - a
+        rank = np.arange(b - a) - np.repeat(begins, lengths)
+        made = self.outer[0] // self.geometry.groups
+        group, inside = divmod(channel, made)
+        read = group * self.width + np.arange(self.width)
+        read = read[np.argsort(self.sources[read], kind="stable")]
+        inverse = self.geometry.transposed
+        pair = read * made + inside if inverse else channel * self.width + read - group * self.width
+        count = self.width
+        at = (count * np.repeat(begins, lengths) + rank)[None, :] + np.arange(count)[:, None] * np.repeat(
+            lengths, lengths
+        )
+        target, source, taps = (np.empty(count * (b - a), dtype=np.int64) for _ in range(3))
+        target[at] = (self.targets[channel] * self.here + out)[None, :]
+        source[at] = (self.sources[read] * self.there)[:, None] + into
+        taps[at] = (pair * self.taps)[:, None] + tap
+        return target, source, taps, channel * self.per_channel + count * a + np.arange(count * (b - a))
+
+    def rows(self, first: int, last: int) -> list[tuple[int, int, int]]:
+        """(channel made, its first place, its last place + 1) of the target vertices first … last - 1."""
+        found = []
+        for channel in range(
+            int(np.searchsorted(self.targets, first // self.here)),
+            int(np.searchsorted(self.targets, -(-last // self.here))),
+        ):
+            begin = int(self.targets[channel]) * self.here
+            found.append((channel, max(first - begin, 0), min(last - begin, self.here)))
+        return found
