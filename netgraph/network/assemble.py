@@ -85,9 +85,9 @@ class Flows:
                 if self.edges[name]
                 else values
             )
-        for slot, x in zip(played.tape.inputs, played.inputs, strict=True):
-            if slot in numbering.forms and x.grad is not None:
-                self._through(self.entry, numbering.forms[slot].numbers, x.detach() * x.grad)
+        for leaf, numbers in played.leaves:
+            if leaf.grad is not None:
+                self._through(self.entry, numbers, leaf.detach() * leaf.grad)
         for leaf, numbers, bias in played.shares:
             if leaf.grad is not None:
                 self._through(self.constants, numbers, leaf.detach() * leaf.grad)

@@ -209,10 +209,10 @@ def _paths(graph: Graph, truth: Truth) -> float:
         for block in into[v.name]:
             slope[graph.layer(block.source).vertices] += ops.rmatvec(block.values["gated_weight"], slope[v.vertices])
     worst = 0.0
-    for slot, x in zip(truth.played.tape.inputs, truth.played.inputs, strict=True):
-        if slot in truth.numbering.forms and x.grad is not None:
-            numbers = truth.numbering.forms[slot].full.reshape(-1).numpy()
-            worst = max(worst, relative(slope[numbers], x.grad.reshape(-1).numpy()))
+    for leaf, numbers in truth.played.leaves:
+        if leaf.grad is not None:
+            index = numbers.expand(leaf.shape).reshape(-1).numpy()
+            worst = max(worst, relative(slope[index], leaf.grad.reshape(-1).numpy()))
     return worst
 
 

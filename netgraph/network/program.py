@@ -176,6 +176,8 @@ class Program:
         that is flattened into one row has a vertex for each pixel.
         """
         shape = self.tape.shapes[self.tape.inputs[i]]
+        if not self.tape.floating(self.tape.inputs[i]):  # whole numbers carry no vertices until they are looked up
+            return torch.zeros(1, dtype=torch.long)
         unit = torch.arange(count(shape)).reshape(shape)
         axis = None if granularity == "unit" else self._channel_axis(i)
         if axis is None:

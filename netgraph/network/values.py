@@ -14,7 +14,7 @@ import torch
 
 from netgraph.network.blocks import Record
 from netgraph.network.numbering import Numbering
-from netgraph.network.operations import lookup
+from netgraph.network.operations import lookup, makes_vertices
 from netgraph.network.play import cast, constants, execute
 from netgraph.network.shapes import BatchMismatch, canonical, lift, sum_to
 from netgraph.network.tape import Call, Tape, fill
@@ -58,7 +58,8 @@ class Run:
     records : step -> what went through the joint there, for the flows.
     shares : (constant leaf, numbers it belongs to, whether it is their bias): their flows are the constants' shares.
     reads : step -> the value of a layer after a step that completed it, or after its activation function.
-    inputs : the leaves that were played.
+    inputs : the inputs that were played.
+    leaves : (leaf, its vertices) of everything that entered the graph: floating inputs, one-hot vectors.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Run:
         self.shares: list[tuple[torch.Tensor, torch.Tensor, bool]] = []
         self.reads: dict[At, torch.Tensor] = {}
         self.inputs: list[torch.Tensor] = []
+        self.leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
         self._sources: dict[int, torch.Tensor] = {}  # start of a layer without a joint -> its value
         self._values: dict[int, Any] = {}
         self._call: Call | None = None
@@ -92,9 +94,7 @@ class Run:
             leaf = cast(x, self.dtype, self.device).clone()
             self.inputs.append(leaf)
             if leaf.is_floating_point():
-                leaf.requires_grad_(self.gradients)
-                self._values[slot] = self._fresh(leaf)
-                self._sources[int(self.numbering.forms[slot].numbers.min())] = leaf
+                self._values[slot] = self._enter(leaf, self.numbering.forms[slot].numbers)
             else:
                 self._values[slot] = leaf
         stop = self.tape.logits_slot
@@ -116,8 +116,8 @@ class Run:
         return value.tensor
 
     def _play(self, call: Call) -> None:
-        flows = call.index in self.numbering.flowing and any(s in self.numbering.forms for s in call.reads)
-        row = lookup(call) if flows else None
+        enters = makes_vertices(call) or any(s in self.numbering.forms for s in call.reads)
+        row = lookup(call) if enters and call.index in self.numbering.flowing else None
         if row is None or row.rule is None:
             plain = {s: self._plain(s) for s in call.reads}
             execute(call, plain, self.tape.dtype, self.dtype, self.device)
@@ -129,6 +129,18 @@ class Run:
         for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
             if slot is not None and value is not None:
                 self._values[slot] = value
+
+    def _enter(self, leaf: torch.Tensor, numbers: torch.Tensor) -> Value:
+        """The value of a layer of inputs."""
+        leaf.requires_grad_(self.gradients)
+        self.leaves.append((leaf, numbers))
+        self._sources[int(numbers.min())] = leaf
+        return self._fresh(leaf)
+
+    def one_hot(self, indices: torch.Tensor, size: int) -> Value:
+        """Whole numbers enter: 1 at the value that is there, 0 at the others."""
+        at = self.at()
+        return self._enter(torch.nn.functional.one_hot(indices.long(), size).to(self.dtype), self.numbering.sources[at])
 
     def _plain(self, slot: int) -> torch.Tensor:
         value = self._values[slot]

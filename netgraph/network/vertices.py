@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from netgraph.network.naming import layer_name
-from netgraph.network.operations import flowing, lookup
+from netgraph.network.operations import flowing, lookup, makes_vertices
 from netgraph.network.shapes import canonical, count
 from netgraph.network.tape import Call, Tape, fill
 
@@ -107,7 +107,8 @@ class Layers:
     numbers that constants and gates of a step belong to; ``bases``, steps that only complete a vertex's own value (its
     bias, a BatchNorm folded into its weights); ``lifts``, the vertices of constants joined to tracked tensors;
     ``scales`` and ``merges``, the scale of a sum of forms of the same vertices, and of each term; ``forms``, how every
-    tracked slot stands to its vertices; ``inexact``, kinds of operation whose edges need an input to be exact.
+    tracked slot stands to its vertices; ``sources``, the vertices of whole numbers that entered at a step;
+    ``inexact``, kinds of operation whose edges need an input to be exact.
     For the gauge: ``held``, numbers of values that decide something that is held fixed, and ``curves``, the elementwise
     functions with what they were applied to. ``attended``: by step, (slices, elements) the vertices of the values that
     a pattern mixed, or of what was made of them where it made new ones.
@@ -126,6 +127,7 @@ class Layers:
         self.bases: dict[At, Vertices] = {}
         self.lifts: dict[tuple[At, int], torch.Tensor] = {}
         self.decisions: dict[At, bool] = {}
+        self.sources: dict[At, torch.Tensor] = {}
         self.forms: dict[int, Form] = {}
         self.repeats: Counter[str] = Counter()
         self.inexact: set[str] = set()
@@ -136,16 +138,30 @@ class Layers:
         self._step = 0
         for i, (slot, given) in enumerate(zip(tape.inputs, numbers, strict=True)):
             if tape.floating(slot):
-                self.forms[slot] = self._input(slot, given, "input" if i == 0 else f"input_{i + 1}")
+                form = self._input(tape.shapes[slot], given, "input" if i == 0 else f"input_{i + 1}")
+                self.forms[slot] = replace(form, single=tape.uses[slot] == 1)
 
-    def _input(self, slot: int, given: torch.Tensor, name: str) -> Form:
-        shape = self.tape.shapes[slot]
+    def _input(self, shape: Sequence[int], given: torch.Tensor, name: str) -> Form:
         size = int(given.max()) + 1 if given.numel() else 0
         numbers = given + self._next()
-        layer = self._layer(
-            name, "", "input", shape, size, self._grid(given, size, shape, given.numel() == count(shape[1:])), numbers
-        )
-        return Form(shape, numbers, fresh=layer, single=self.tape.uses[slot] == 1)
+        elements = given.numel() == count(shape[1:]) or given.numel() == count(shape)
+        layer = self._layer(name, "", "input", shape, size, self._grid(given, size, shape, elements), numbers)
+        return Form(tuple(shape), numbers, fresh=layer)
+
+    def one_hot(self, indices: torch.Tensor, size: int) -> Form:
+        """Whole numbers enter: a vertex for each of ``size`` values, at unit granularity at each place of ``indices``.
+
+        What they stand for at an input is 1 at the value that is there, 0 at the others.
+        """
+        at = self.at()
+        shape = (*indices.shape, size)
+        each = count(shape) if self.unit else size
+        given = torch.arange(each).reshape(shape if self.unit else [*[1] * indices.dim(), size])
+        taken = {layer.name for layer in self.layers}
+        names = ("input" if i == 1 else f"input_{i}" for i in range(1, len(taken) + 2))
+        form = self._input(shape, given, next(name for name in names if name not in taken))
+        self.sources[at] = form.numbers
+        return form
 
     @property
     def joint_of(self) -> dict[str, At]:
@@ -164,7 +180,7 @@ class Layers:
                 self._play(call)
 
     def _play(self, call: Call) -> None:
-        row = lookup(call) if any(s in self.forms for s in call.reads) else None
+        row = lookup(call) if makes_vertices(call) or any(s in self.forms for s in call.reads) else None
         if row is None or row.rule is None:
             return
         args, kwargs = fill((call.args, call.kwargs), self._value)

@@ -34,22 +34,26 @@ KINDS = ("affine", "gate", "select", "normalise", "bilinear", "movement", "contr
 
 @dataclass(frozen=True)
 class Operation:
-    """A row: the ATen name, its kind, the rule (None where no value flows), and arguments that are only held fixed."""
+    """A row: the ATen name, its kind, the rule (None where no value flows), and arguments that are only held fixed.
+
+    ``source``: it makes vertices of whole numbers, which carry none.
+    """
 
     name: str
     kind: str
     rule: Callable[..., Any] | None
     formula: str = ""
     held: tuple[int, ...] = ()
+    source: bool = False
 
 
 @cache
 def table() -> dict[str, Operation]:
     """All rows. Every operation is in exactly one kind."""
-    from netgraph.network.operations import affine, bilinear, control, gate, movement, normalise, select
+    from netgraph.network.operations import affine, bilinear, control, embedding, gate, movement, normalise, select
 
     rows: dict[str, Operation] = {}
-    for module in (affine, bilinear, control, gate, movement, normalise, select):
+    for module in (affine, bilinear, control, embedding, gate, movement, normalise, select):
         for row in module.ROWS:
             if row.name in rows:
                 raise AssertionError(f"aten::{row.name} is in two kinds: {rows[row.name].kind} and {row.kind}")
@@ -77,6 +81,12 @@ def lookup(call: Call) -> Operation:
         f"{call.place()} has no rule, so the graph would not be the network. {near}"
         "Write the model with an operation that has one (netgraph.network.operations lists them), or add a row there"
     )
+
+
+def makes_vertices(call: Call) -> bool:
+    """Whether an operation makes vertices of tensors that carry none: the table's ``source`` rows."""
+    row = table().get(call.name)
+    return row is not None and row.source
 
 
 def flowing(tape: Tape) -> frozenset[int]:
