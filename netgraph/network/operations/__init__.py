@@ -1,9 +1,9 @@
 """The one table of operations: ATen name -> kind and rule. A file a kind; a row an operation.
 
-A rule is written once, in the primitives that every pass offers (``run.move``, ``scale``, ``shift``, ``gate``, ``mix``,
-``product``, ``matmul``, ``convolve``, ``pool``, ``reduce``, ``select``, ``frozen``). On vertex numbers the primitives
-make vertices and edge blocks; on values they play the frozen network. So the graph and what is played cannot disagree
-about what an operation is.
+A rule is written once, in the primitives that every pass offers. On vertex numbers
+(:class:`netgraph.network.numbering.Numbering`) the primitives make vertices and edge blocks; on values
+(:class:`netgraph.network.replay.Replay`) they play the frozen network. So the graph and what is played cannot disagree
+about what an operation is. :func:`netgraph.register_operation` adds a row.
 
 The seven kinds
 ---------------
@@ -14,6 +14,36 @@ normalise   divided by a statistic of itself, which is held fixed.
 bilinear    a product of two tracked tensors: half to each side.
 movement    elements are moved, copied or dropped: replayed on the numbers.
 control     comparisons, counting, shapes: no value flows.
+
+The primitives
+--------------
+A rule is a function ``rule(run, call, *args, **kwargs)``: ``args`` and ``kwargs`` are those of the operation, its
+tensors replaced by tracked values (they carry vertices; write x, y for them) or by plain tensors that depend on
+parameters alone (c, W). It gives back what the operation does: one value, or a list where the operation has several
+results (None for those that nobody reads).
+
+=====================================  ============================================================================
+``run.tracked(x)``                     whether x carries vertices
+``run.shape(x)``                       its shape, with a batch of one while vertices are numbered
+``run.frozen(fn, x, …)``               fn(x, …) held fixed at the input: s̄ (only its shape is known without an input)
+``run.decide(question)``               a choice that looks at constants: made once, kept for every pass
+``run.gate(x, fn, name)``              φ(x) = g·x + φ(0), the secant g = (φ(x) − φ(0))/x held fixed; φ′(0) at x = 0
+``run.scale(x, k)``                    k·x, k a constant (part of the weights) or frozen (a gate)
+``run.shift(x, c)``                    x + c: a bias or a constant with a share of its own
+``run.mix([(x, k), …], kind, label)``  Σ k·x: new vertices where different vertices meet; k a constant or frozen
+``run.product(x, y)``                  x·y = (½ȳ)·x + (½x̄)·y, one factor of each held fixed
+``run.matmul(x, W)``                   z[…, o] = Σ_k x[…, k] · W[k, o], W a constant: a linear layer
+``run.attend(p, x)``                   z[…, i, d] = Σ_k p̄[…, i, k] · x[…, k, d], the pattern p held fixed
+``run.convolve(x, K, geometry)``       z[o] = Σ_c K[o, c] ∗ x[c]
+``run.one_hot(i, n)``                  whole numbers i enter as vertices: 1 at entry i of n (rows with ``source``)
+``run.pool(x, op, entries, d)``        op(x), linear over the last d axes; ``entries()`` lists (to, from, coefficient)
+``run.reduce(x, dims, mean)``          Σ or mean over axes, which are kept with size 1
+``run.select(x, shape, d, w, p, n)``   z[i] = x[p(x)[i]]: p picks by value, ``w()`` lists the (to, from) it may pick
+``run.move(fn, x, …)``                 fn only moves, copies or drops elements
+``run.pad(x, pad)``                    zeros around
+``run.join(fn, xs, dim)``              fn(xs) concatenates along dim; constants may be among xs
+``run.overwrite(fn, x, y)``            fn(x, y): elements of x replaced by those of y
+=====================================  ============================================================================
 """
 
 from __future__ import annotations
@@ -27,6 +57,7 @@ from typing import Any
 import torch
 
 from netgraph.errors import UnsupportedOperation, unknown
+from netgraph.network.operations.patterns import held_patterns
 from netgraph.network.tape import Call, Tape, slots
 
 KINDS = ("affine", "gate", "select", "normalise", "bilinear", "movement", "control")
@@ -34,9 +65,17 @@ KINDS = ("affine", "gate", "select", "normalise", "bilinear", "movement", "contr
 
 @dataclass(frozen=True)
 class Operation:
-    """A row: the ATen name, its kind, the rule (None where no value flows), and arguments that are only held fixed.
+    """A row.
 
-    ``source``: it makes vertices of whole numbers, which carry none.
+    Attributes
+    ----------
+    name : as ATen names it; with its library where it is another's ("mylib::scaled_relu").
+    kind : one of :data:`KINDS`.
+    rule : None where no value flows.
+    formula : what it computes, and what of it is held fixed.
+    held : places of arguments that are only held fixed.
+    source : it makes vertices of whole numbers, which carry none.
+    pattern : held fixed altogether where its result only multiplies what flows (an attention pattern, a mask).
     """
 
     name: str
@@ -45,15 +84,30 @@ class Operation:
     formula: str = ""
     held: tuple[int, ...] = ()
     source: bool = False
+    pattern: bool = False
 
 
 @cache
 def table() -> dict[str, Operation]:
     """All rows. Every operation is in exactly one kind."""
-    from netgraph.network.operations import affine, bilinear, control, embedding, gate, movement, normalise, select
+    from netgraph.network.operations import (
+        affine,
+        axes,
+        bilinear,
+        compound,
+        control,
+        embedding,
+        gate,
+        movement,
+        normalise,
+        select,
+        statistics,
+        writing,
+    )
 
+    files: tuple[Any, ...] = (affine, axes, bilinear, compound, control, embedding, gate, movement, normalise)
     rows: dict[str, Operation] = {}
-    for module in (affine, bilinear, control, embedding, gate, movement, normalise, select):
+    for module in (*files, select, statistics, writing):
         for row in module.ROWS:
             if row.name in rows:
                 raise AssertionError(f"aten::{row.name} is in two kinds: {rows[row.name].kind} and {row.kind}")
@@ -79,7 +133,8 @@ def lookup(call: Call) -> Operation:
     near = str(unknown("operation", call.name, table())).split("Known:")[0]
     raise UnsupportedOperation(
         f"{call.place()} has no rule, so the graph would not be the network. {near}"
-        "Write the model with an operation that has one (netgraph.network.operations lists them), or add a row there"
+        "Write the model with an operation that has one (netgraph.network.operations lists them), or say what it does "
+        f"with netgraph.register_operation({call.name!r}, rule, kind=…)"
     )
 
 
@@ -96,11 +151,13 @@ def flowing(tape: Tape) -> frozenset[int]:
     a condition) is no part of the graph.
     """
     wanted, calls = {tape.logits_slot}, set()
+    patterns = held_patterns(tape, table())
     for call in reversed(tape.calls):
         if call.index not in tape.needed or not any(s in wanted for s in call.outputs):
             continue
         row = table().get(call.name)
-        if (row is not None and row.rule is None) or not any(s in tape.dependent for s in call.reads):
+        fixed = call.index in patterns or (row is not None and row.rule is None)
+        if fixed or not any(s in tape.dependent for s in call.reads):
             continue
         calls.add(call.index)
         free = [a for i, a in enumerate(call.args) if row is None or i not in row.held]

@@ -11,6 +11,8 @@ from netgraph.errors import UnsupportedOperation
 from netgraph.graph.sliding import Geometry
 from netgraph.network.operations import Operation
 from netgraph.network.operations.bilinear import matrix_product, multiply
+from netgraph.network.operations.gate import pointwise
+from netgraph.network.operations.normalise import instance_norm, is_instance_norm
 from netgraph.network.operations.windows import coefficients
 
 aten = torch.ops.aten
@@ -18,9 +20,9 @@ aten = torch.ops.aten
 
 def _addmm(run: Any, call: Any, bias: Any, x: Any, weight: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """z = alpha · x·W + beta · b."""
-    y = _mm(run, call, x, weight)
-    if alpha != 1:
-        y = run.scale(y, alpha)
+    if not run.tracked(x) and not run.tracked(weight):
+        return run.shift(scaled(run, bias, beta), x @ weight * alpha)
+    y = scaled(run, _mm(run, call, x, weight), alpha)
     if run.tracked(bias):
         return run.mix([(y, 1), (bias, beta)], "skip", "add")
     return run.shift(y, bias if beta == 1 else bias * beta)
@@ -36,7 +38,7 @@ def _mm(run: Any, call: Any, x: Any, weight: Any) -> Any:
     return run.move(lambda t: t.transpose(0, 1), run.matmul(turned, x.transpose(0, 1)))
 
 
-def _mv(run: Any, call: Any, x: Any, vector: Any) -> Any:
+def matrix_vector(run: Any, call: Any, x: Any, vector: Any) -> Any:
     """z = x·v or W·x, one side constant."""
     if run.tracked(x):
         return run.move(lambda t: t.squeeze(-1), run.matmul(x, vector.unsqueeze(-1)))
@@ -81,13 +83,15 @@ def _convolution(
 
 def _batch_norm(run: Any, call: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Any:
     """s·x + (β − s·μ) with s = γ/√(σ² + ε), the running statistics; folded into the layer before where it can be."""
-    flags = [r for r in rest if isinstance(r, bool)]
-    if mean is None or var is None or (call.name in {"native_batch_norm", "batch_norm"} and flags and flags[0]):
+    training = next((r for r in rest if isinstance(r, bool)), call.name == "_batch_norm_with_update")
+    eps = [r for r in rest if isinstance(r, float)][-1]
+    if mean is None or var is None or training:
+        if training and is_instance_norm(run, call):
+            return instance_norm(run, x, weight, bias, eps)
         raise UnsupportedOperation(
             f"{call.place()} normalises by the statistics of the batch: an input's graph would depend on its "
             "neighbours. Use track_running_stats=True"
         )
-    eps = [r for r in rest if isinstance(r, float)][-1]
     scale = (var.double() + eps).rsqrt()
     scale = scale if weight is None else scale * weight.double()
     shift = -mean.double() * scale
@@ -96,7 +100,7 @@ def _batch_norm(run: Any, call: Any, x: Any, weight: Any, bias: Any, mean: Any, 
     return run.shift(run.scale(x, scale.reshape(shape), fold=True), shift.reshape(shape))
 
 
-def _add(run: Any, call: Any, x: Any, y: Any, *, alpha: Any = 1) -> Any:
+def plus(run: Any, call: Any, x: Any, y: Any, *, alpha: Any = 1) -> Any:
     """x + alpha·y: new vertices where both are tracked, a bias where one is."""
     if run.tracked(x) and run.tracked(y):
         return run.mix([(x, 1), (y, alpha)], "skip", "add")
@@ -107,12 +111,17 @@ def _add(run: Any, call: Any, x: Any, y: Any, *, alpha: Any = 1) -> Any:
 
 def _sub(run: Any, call: Any, x: Any, y: Any, *, alpha: Any = 1) -> Any:
     """x − alpha·y."""
-    return _add(run, call, x, y, alpha=-alpha)
+    return plus(run, call, x, y, alpha=-alpha)
 
 
 def _rsub(run: Any, call: Any, x: Any, y: Any, alpha: Any = 1) -> Any:
     """y − alpha·x."""
-    return _add(run, call, y, x, alpha=-alpha)
+    return plus(run, call, y, x, alpha=-alpha)
+
+
+def scaled(run: Any, x: Any, factor: Any) -> Any:
+    """factor · x for a number."""
+    return x if factor == 1 else run.scale(x, factor)
 
 
 def _neg(run: Any, call: Any, x: Any) -> Any:
@@ -120,10 +129,10 @@ def _neg(run: Any, call: Any, x: Any) -> Any:
     return run.scale(x, -1)
 
 
-def _div(run: Any, call: Any, x: Any, y: Any, *, rounding_mode: Any = None) -> Any:
+def divide(run: Any, call: Any, x: Any, y: Any, *, rounding_mode: Any = None) -> Any:
     """x / y: a constant scales; a tracked denominator is held fixed."""
     if rounding_mode is not None:
-        raise UnsupportedOperation(f"{call.place()}: division with rounding has no slope; no value can flow through it")
+        return pointwise(run, call, x, y, rounding_mode=rounding_mode)
     if run.tracked(y) and not run.tracked(x):  # c / y = y · (c / y²), the factor held fixed
         return run.scale(y, run.frozen(lambda t: x / (t * t), y))
     return multiply(run, call, x, run.frozen(lambda t: 1 / t, y) if run.tracked(y) else 1 / y)
@@ -131,21 +140,25 @@ def _div(run: Any, call: Any, x: Any, y: Any, *, rounding_mode: Any = None) -> A
 
 def _mean(run: Any, call: Any, x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Mean over axes."""
-    return _reduce(run, x, dim, keepdim, True)
+    return reduced(run, x, dim, keepdim, True)
 
 
 def _sum(run: Any, call: Any, x: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
     """Sum over axes."""
-    return _reduce(run, x, dim, keepdim, False)
+    return reduced(run, x, dim, keepdim, False)
 
 
-def _reduce(run: Any, x: Any, dim: Any, keepdim: bool, mean: bool) -> Any:
+def axes_of(run: Any, x: Any, dim: Any) -> list[int]:
+    """The axes that an argument ``dim`` names; all of them where it names none."""
     rank = len(run.shape(x))
-    dims = (
-        list(range(rank))
-        if dim is None or dim == []
-        else [d % rank for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
-    )
+    if dim is None or dim == []:
+        return list(range(rank))
+    return [d % rank for d in (dim if isinstance(dim, (list, tuple)) else [dim])]
+
+
+def reduced(run: Any, x: Any, dim: Any, keepdim: bool, mean: bool) -> Any:
+    """Sum or mean over axes, which are dropped unless ``keepdim``."""
+    rank, dims = len(run.shape(x)), axes_of(run, x, dim)
     y = run.reduce(x, dims, mean)
     if keepdim:
         return y
@@ -172,24 +185,24 @@ def _average(d: int) -> Any:
 RULES: dict[str, Callable[..., Any]] = {
     "addmm": _addmm,
     "mm": _mm,
-    "mv": _mv,
+    "mv": matrix_vector,
     "convolution": _convolution,
-    "add": _add,
+    "add": plus,
     "sub": _sub,
     "rsub": _rsub,
     "neg": _neg,
     "mean": _mean,
     "sum": _sum,
+    "nansum": _sum,
 }
 """Operations with a rule of their own."""
 ROWS = [
     *(Operation(name, "affine", rule, rule.__doc__ or "") for name, rule in RULES.items()),
-    Operation("div", "affine", _div, _div.__doc__ or "", held=(1,)),
+    Operation("div", "affine", divide, divide.__doc__ or "", held=(1,)),
     *(
         Operation(name, "affine", _batch_norm, _batch_norm.__doc__ or "")
         for name in (
             "native_batch_norm",
-            "batch_norm",
             "cudnn_batch_norm",
             "_native_batch_norm_legit",
             "_native_batch_norm_legit_no_training",
@@ -201,18 +214,22 @@ ROWS = [
     *(
         Operation(name, "affine", _average(d), "mean over windows of positions")
         for name, d in {
-            "avg_pool1d": 1,
             "avg_pool2d": 2,
             "avg_pool3d": 3,
             "_adaptive_avg_pool2d": 2,
             "_adaptive_avg_pool3d": 3,
-            "adaptive_avg_pool1d": 1,
             "upsample_nearest1d": 1,
             "upsample_nearest2d": 2,
             "upsample_nearest3d": 3,
             "upsample_bilinear2d": 2,
             "upsample_linear1d": 1,
             "upsample_bicubic2d": 2,
+            "upsample_trilinear3d": 3,
+            "_upsample_nearest_exact1d": 1,
+            "_upsample_nearest_exact2d": 2,
+            "_upsample_nearest_exact3d": 3,
+            "_upsample_bilinear2d_aa": 2,
+            "_upsample_bicubic2d_aa": 2,
         }.items()
     ),
 ]

@@ -36,7 +36,7 @@ def _turned(run: Any, x: Any) -> Any:
     return run.move(_turn, x)
 
 
-def _bmm(run: Any, call: Any, x: Any, y: Any) -> Any:
+def batched_product(run: Any, call: Any, x: Any, y: Any) -> Any:
     """A batch of matrix products; one that shares its constant side is a linear layer."""
     if run.tracked(x) and run.tracked(y):
         return matrix_product(run, call, x, y)
@@ -50,7 +50,9 @@ def _bmm(run: Any, call: Any, x: Any, y: Any) -> Any:
 
 def _baddbmm(run: Any, call: Any, bias: Any, x: Any, y: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta · b + alpha · x·y."""
-    z = _bmm(run, call, x, y)
+    if not run.tracked(x) and not run.tracked(y):
+        return run.shift(bias if beta == 1 else run.scale(bias, beta), x @ y * alpha)
+    z = batched_product(run, call, x, y)
     z = z if alpha == 1 else run.scale(z, alpha)
     if run.tracked(bias):
         return run.mix([(z, 1), (bias, beta)], "skip", "add")
@@ -62,5 +64,5 @@ def _shared(t: torch.Tensor) -> bool:
     return t.shape[0] == 1 or t.stride(0) == 0 or bool((t == t[:1]).all())
 
 
-RULES: dict[str, Callable[..., Any]] = {"mul": multiply, "bmm": _bmm, "baddbmm": _baddbmm}
+RULES: dict[str, Callable[..., Any]] = {"mul": multiply, "bmm": batched_product, "baddbmm": _baddbmm}
 ROWS = [Operation(name, "bilinear", rule, rule.__doc__ or "") for name, rule in RULES.items()]

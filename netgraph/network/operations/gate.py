@@ -18,7 +18,7 @@ def pointwise(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     if len(places) != 1:
         raise UnsupportedOperation(
             f"{call.place()} joins {len(places)} tensors that depend on the input in one step that has no "
-            "rule: write it with sums and products"
+            f"rule: write it with sums and products, or register one: netgraph.register_operation({call.name!r}, …)"
         )
 
     def fn(t: torch.Tensor) -> torch.Tensor:
@@ -28,7 +28,7 @@ def pointwise(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
 
     tracked = given[places[0]]
     if not bool(torch.isfinite(fn(torch.zeros((), dtype=torch.float64))).all()):
-        return run.scale(tracked, run.frozen(lambda t: fn(t) / t, tracked))
+        return run.scale(tracked, run.frozen(lambda *ts: call.op(*ts, **options) / ts[places[0]], *given))
     return run.gate(tracked, fn, call.name)
 
 
@@ -60,6 +60,12 @@ def _pick(better: Callable[[torch.Tensor, torch.Tensor], torch.Tensor], name: st
         return run.gate(tracked, lambda t: call.op(t, torch.as_tensor(other).to(t)), name)
 
     return rule
+
+
+def _copysign(run: Any, call: Any, x: Any, y: Any) -> Any:
+    """±x with the sign of y, which is held fixed."""
+    sign = run.frozen(lambda a, b: torch.where(torch.signbit(a) == torch.signbit(torch.as_tensor(b)), 1.0, -1.0), x, y)
+    return run.scale(x, sign)
 
 
 def _where(run: Any, call: Any, condition: Any, x: Any, y: Any) -> Any:
@@ -95,7 +101,6 @@ ROWS = [
             "leaky_relu",
             "elu",
             "celu",
-            "selu",
             "gelu",
             "silu",
             "mish",
@@ -111,14 +116,12 @@ ROWS = [
             "clamp",
             "clamp_min",
             "clamp_max",
-            "relu6",
             "log_sigmoid_forward",
             "abs",
             "exp",
             "expm1",
             "log1p",
             "sqrt",
-            "square",
             "pow",
             "sin",
             "cos",
@@ -127,12 +130,35 @@ ROWS = [
             "asinh",
             "erf",
             "sinc",
-            "softsign",
+            "acos",
+            "acosh",
+            "asin",
+            "atanh",
+            "cosh",
+            "deg2rad",
+            "digamma",
+            "erfc",
+            "erfinv",
+            "exp2",
+            "frac",
+            "i0",
+            "lgamma",
+            "logit",
+            "nan_to_num",
+            "rad2deg",
+            "sinh",
+            "xlogy",
         )
     ),
     Operation("rrelu_with_noise", "gate", _rrelu, _rrelu.__doc__ or ""),
     Operation("_prelu_kernel", "gate", _prelu, _prelu.__doc__ or ""),
-    Operation("prelu", "gate", _prelu, _prelu.__doc__ or ""),
+    *(
+        Operation(name, "gate", pointwise, "a step function: a gate, held fixed where it only multiplies", pattern=True)
+        for name in ("sign", "sgn", "floor", "ceil", "round", "trunc", "floor_divide", "remainder", "fmod", "heaviside")
+    ),
+    Operation("copysign", "gate", _copysign, _copysign.__doc__ or "", held=(1,)),
+    Operation("fmax", "gate", _pick(lambda a, b: a >= b, "maximum"), "the larger passes"),
+    Operation("fmin", "gate", _pick(lambda a, b: a <= b, "minimum"), "the smaller passes"),
     Operation("maximum", "gate", _pick(lambda a, b: a >= b, "maximum"), "the larger passes"),
     Operation("minimum", "gate", _pick(lambda a, b: a <= b, "minimum"), "the smaller passes"),
     Operation("where", "gate", _where, _where.__doc__ or "", held=(0,)),

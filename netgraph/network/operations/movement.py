@@ -30,7 +30,7 @@ def _reshape(run: Any, call: Any, x: Any, shape: Any) -> Any:
 
 def _generic(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """The operation itself, on whatever the pass carries."""
-    _known(run, call, (rest, options))
+    known(run, call, (rest, options))
     return run.move(lambda t: call.op(t, *rest, **options), x)
 
 
@@ -75,7 +75,7 @@ def _put(run: Any, call: Any, base: Any, places: torch.Tensor, values: Any) -> A
     return run.overwrite(lambda b, v: call.op(b, places, v), base, values)
 
 
-def _known(run: Any, call: Any, places: Any) -> None:
+def known(run: Any, call: Any, places: Any) -> None:
     """Refuse places that depend on the input: without it there is no graph, and with another one another graph."""
     if any(isinstance(p, torch.Tensor) and p.is_meta for p in pytree.tree_leaves(places)):
         raise UnsupportedOperation(
@@ -84,9 +84,14 @@ def _known(run: Any, call: Any, places: Any) -> None:
         )
 
 
+def _triangle(run: Any, call: Any, x: Any, diagonal: int = 0) -> Any:
+    """The part below (above) a diagonal, zeros elsewhere."""
+    return run.scale(x, call.op(torch.ones(run.shape(x)[-2:], dtype=torch.float64), diagonal))
+
+
 def _index(run: Any, call: Any, x: Any, indices: Any) -> Any:
     """x[indices], the indices held fixed."""
-    _known(run, call, indices)
+    known(run, call, indices)
     return run.move(lambda t: torch.ops.aten.index(t, indices), x)
 
 
@@ -102,7 +107,7 @@ def _index_put(run: Any, call: Any, base: Any, indices: Any, values: Any, accumu
     ):
         shape = (*mask.shape, *[1] * (len(run.shape(base)) - mask.dim()))
         return masked_fill(run, call, base, mask.reshape(shape), values)
-    _known(run, call, indices)
+    known(run, call, indices)
     if accumulate:
         raise UnsupportedOperation(f"{call.place()} adds at indices: use torch.cat and a sum instead")
     return run.overwrite(lambda b, v: torch.ops.aten.index_put(b, indices, v.to(b.dtype)), base, values)
@@ -122,7 +127,7 @@ def _fill(run: Any, call: Any, x: Any, value: Any = 0) -> Any:
 
 
 RULES: dict[Callable[..., Any], tuple[str, ...]] = {
-    _as_is: ("clone", "alias", "detach", "contiguous", "_to_copy", "lift_fresh", "dropout", "to", "lift", "positive"),
+    _as_is: ("clone", "alias", "detach", "_to_copy", "lift_fresh"),
     _first: ("native_dropout",),
     _reshape: ("view", "_unsafe_view", "reshape", "_reshape_alias"),
     _generic: (
@@ -131,7 +136,6 @@ RULES: dict[Callable[..., Any], tuple[str, ...]] = {
         "t",
         "unsqueeze",
         "squeeze",
-        "flatten",
         "expand",
         "slice",
         "select",
@@ -139,23 +143,16 @@ RULES: dict[Callable[..., Any], tuple[str, ...]] = {
         "split_with_sizes",
         "unsafe_split",
         "unsafe_split_with_sizes",
-        "chunk",
-        "unsafe_chunk",
         "unbind",
         "repeat",
         "roll",
         "flip",
-        "narrow",
-        "movedim",
         "pixel_shuffle",
         "pixel_unshuffle",
         "channel_shuffle",
         "unfold",
         "index_select",
-        "gather",
         "diagonal",
-        "tril",
-        "triu",
         "reflection_pad1d",
         "reflection_pad2d",
         "reflection_pad3d",
@@ -163,13 +160,9 @@ RULES: dict[Callable[..., Any], tuple[str, ...]] = {
         "replication_pad2d",
         "replication_pad3d",
         "rot90",
-        "swapaxes",
-        "view_as",
-        "expand_as",
         "take",
-        "repeat_interleave",
-        "unflatten",
     ),
+    _triangle: ("tril", "triu"),
     _pad: ("constant_pad_nd",),
     _copy: ("copy",),
     _fill: ("fill", "zero"),
