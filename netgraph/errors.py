@@ -9,6 +9,7 @@
     │   └── NonFiniteError      NaN or infinity in the weights
     ├── GraphError              a graph that contradicts itself
     │   ├── UnknownName         a vertex, layer, column, measure … that does not exist
+    │   ├── TooManyEdges        a graph beyond the limit that was set
     │   └── TableError          a table or folder that cannot be read or written
     ├── AnalysisError           a question that this graph cannot answer
     └── RenderError             a page that cannot be made
@@ -60,6 +61,10 @@ class GraphError(NetgraphError, ValueError):
 
 class UnknownName(GraphError, KeyError):
     """A vertex, layer, column, measure or method that does not exist."""
+
+
+class TooManyEdges(GraphError):
+    """A graph with more edges than the limit that was set for it."""
 
 
 class TableError(GraphError, OSError):

@@ -161,6 +161,11 @@ class Convolution:
     def __matmul__(self, x: Array) -> Array:
         return matvec(self, np.asarray(x))
 
+    @property
+    def T(self) -> Transposed:
+        """For ``operator.T @ y``."""
+        return Transposed(self)
+
     def astype(self, dtype: Any) -> Convolution:
         """In another dtype."""
         rows, columns, data = (None if a is None else a.astype(dtype) for a in (self.rows, self.columns, self.data))
@@ -180,6 +185,22 @@ class Convolution:
         if same_layout(weight, self):
             return self
         return replace(weight, rows=None, columns=None, data=self.unrolled_data())
+
+
+@dataclass(frozen=True, eq=False)
+class Transposed:
+    """A convolution read the other way round."""
+
+    operator: Convolution
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_source, n_target)."""
+        targets, sources = self.operator.shape
+        return sources, targets
+
+    def __matmul__(self, y: Array) -> Array:
+        return rmatvec(self.operator, np.asarray(y))
 
 
 def _times(factors: Array | None, by: Array | None) -> Array | None:

@@ -88,7 +88,7 @@ def _layers(first: Layer, second: Layer) -> str | None:
 
 
 def _blocks(first: Block, second: Block) -> str | None:
-    for name in ("source", "target", "kind", "shape"):
+    for name in ("source", "target", "kind", "shape", "shared_with"):
         a, b = getattr(first, name), getattr(second, name)
         if a != b:
             return f"{name} {a!r} and {b!r}"

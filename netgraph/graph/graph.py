@@ -95,6 +95,8 @@ class Block:
         :class:`netgraph.graph.convolution.Convolution`; an entry that is exactly 0 is no edge.
     values : further quantities per edge ("contribution", "gated_weight", "attribution" …), each with the weight's own
         layout: dense beside dense; sparse with the same ``indptr`` and ``indices`` beside sparse.
+    shared_with : name of the layer whose edges first used the same parameter (a module called twice, a loop, tied
+        weights), or None.
     gate, constant : how this block reads its sources at one input, each (n_source,) or None: the value that a weight
         multiplies is ``gate * z + constant``, z the source's pre-activation.
     """
@@ -106,6 +108,7 @@ class Block:
     values: Mapping[str, Operator] = field(default_factory=dict)
     gate: np.ndarray[Any, Any] | None = None
     constant: np.ndarray[Any, Any] | None = None
+    shared_with: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _frozen_map(self.values))

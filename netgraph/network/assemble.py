@@ -201,7 +201,7 @@ def _block(joint: Joint, part: Part, values: dict[str, Any], dtype: Any) -> Bloc
         weight = np.array(weight, dtype=dtype, order="C")  # a copy: the graph does not change when the model does
     gate = None if part.gate is None else part.gate.astype(dtype)
     constant = None if part.constant is None else part.constant.astype(dtype)
-    return Block(part.source.name, joint.layer.name, joint.kind, weight, cast, gate, constant)
+    return Block(part.source.name, joint.layer.name, joint.kind, weight, cast, gate, constant, joint.shared_with)
 
 
 def _with_data(like: Any, data: Array) -> sp.csr_array:
@@ -214,7 +214,7 @@ def _pruned(weight: Any, values: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     if keep.all():
         return weight, values
     rows = np.repeat(np.arange(weight.shape[0]), np.diff(weight.indptr))[keep]
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=weight.shape[0]))])
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=weight.shape[0]))]).astype(weight.indptr.dtype)
 
     def cut(operator: Any) -> sp.csr_array:
         return sp.csr_array((operator.data[keep], weight.indices[keep], indptr), shape=weight.shape)

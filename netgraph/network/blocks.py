@@ -11,15 +11,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 
 from netgraph.errors import AnalysisError
+from netgraph.graph import blocks as ops
 from netgraph.graph.sliding import Geometry
-from netgraph.network.reads import NORMS, Array, Read, entries, read
+from netgraph.network.reads import NORMS, Array, Read, entries, places_in, read
 from netgraph.network.shapes import batchify, canonical, count
 
 if TYPE_CHECKING:
@@ -54,12 +55,32 @@ class Part:
     constant: Array | None = None
 
 
+class Extent(NamedTuple):
+    """How much an edge block holds: its source, its edges, and what its weight and one value beside it take (B)."""
+
+    source: Vertices
+    edges: int
+    weight: int
+    value: int
+    tap_sum: bool = False
+
+
+def sparse_extent(source: Vertices, targets: int, edges: int, itemsize: int, tap_sum: bool = False) -> Extent:
+    """Of a ``csr_array``: its values share the places of the weight."""
+    index = np.dtype(places_in(targets, source.size, edges)).itemsize
+    return Extent(source, edges, edges * (itemsize + index) + (targets + 1) * index, edges * itemsize, tap_sum)
+
+
 class Joint(ABC):
-    """The common part: where it stands, what it makes, and a scale that was folded into it."""
+    """The common part: where it stands, what it makes, and a scale that was folded into it.
+
+    ``shared_with``: name of the layer that was first made by the same parameter, where one was.
+    """
 
     def __init__(self, at: At, layer: Vertices, kind: str) -> None:
         self.at, self.layer, self.kind = at, layer, kind
         self.factor: torch.Tensor | None = None
+        self.shared_with: str | None = None
 
     def fold(self, per_vertex: torch.Tensor) -> None:
         """Multiply every weight into vertex j by ``per_vertex[j]``."""
@@ -79,6 +100,18 @@ class Joint(ABC):
     @abstractmethod
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         """Operators in the layout of :meth:`parts`: weight · value · upstream, summed over positions and inputs."""
+
+    def extents(self, layers: Sequence[Vertices], how: str, itemsize: int) -> list[Extent]:
+        """How much :meth:`parts` will hold, in its order: by making them one by one where no formula says it."""
+        out = []
+        for part in self.parts(layers, how):
+            edges, summed = ops.count(part.weight), part.tap_sum is not None
+            if sp.issparse(part.weight):
+                out.append(sparse_extent(part.source, self.layer.size, edges, itemsize, summed))
+            else:
+                whole = self.layer.size * part.source.size * itemsize
+                out.append(Extent(part.source, edges, whole, whole, summed))
+        return out
 
     @abstractmethod
     def mask(self, layers: Sequence[Vertices], masks: Sequence[Any], dtype: torch.dtype) -> Any:
@@ -191,7 +224,9 @@ class Grouped(Joint):
         indptr = np.concatenate([[0], np.cumsum(per_row)])
         data = np.concatenate([p.reshape(-1) for _, p in pieces])
         index = np.concatenate([np.tile(v, rows) for v in indices])
-        return sp.csr_array((data, index, indptr), shape=(groups * rows, r.layer.size))
+        width = places_in(groups * rows, r.layer.size, len(data))
+        places = index.astype(width), indptr.astype(width)
+        return sp.csr_array((data, *places), shape=(groups * rows, r.layer.size))
 
 
 class Matmul(Grouped):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from netgraph.network.blocks import Joint, Part, Record
+from netgraph.network.blocks import Extent, Joint, Part, Record, sparse_extent
 from netgraph.network.reads import NORMS, Array, Layout, entries, layout, read
 from netgraph.network.shapes import batchify, count, lift, sum_to
 
@@ -56,8 +56,10 @@ class Linear(Joint):
         shape: Sequence[int],
         exact: bool,
         small: Sequence[int] | None = None,
+        usage: Callable[[], Array] | None = None,
     ) -> None:
         super().__init__(at, layer, kind)
+        self._usage = usage
         self.numbers, self.scale, self.new, self._listing = numbers, scale, new, listing
         self.shape, self.exact, self.small = tuple(shape), exact, small
         self.before: Sequence[int] = ()
@@ -67,6 +69,21 @@ class Linear(Joint):
     def listed(self) -> Entries:
         """The entries, listed when they are first needed: numbering alone does not need them."""
         return self._listing()
+
+    def usage(self) -> Array:
+        """How many entries that are not 0 leave each element: known without listing them where a formula says it."""
+        if self._usage is not None:
+            return self._usage()
+        return np.bincount(self.cols.numpy()[self.weights().numpy() != 0], minlength=self.numbers.numel())
+
+    def extents(self, layers: Sequence[Vertices], how: str, itemsize: int) -> list[Extent]:
+        if not self.exact:  # several entries may make one edge
+            return super().extents(layers, how, itemsize)
+        usage = self.usage()
+        return [
+            sparse_extent(r.layer, self.layer.size, int(usage[r.columns].sum()), itemsize)
+            for r in read(self.numbers.numpy(), layers, True)
+        ]
 
     @property
     def rows(self) -> torch.Tensor:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
 from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
+from netgraph.network.reads import Array
 from netgraph.network.shapes import canonical, count, group_rows, lift
 from netgraph.network.unrolled import UnitConvolution
 from netgraph.network.vertices import At, Form, Stage
@@ -20,6 +22,14 @@ from netgraph.network.vertices import At, Form, Stage
 
 class Numbering(Carrying):
     """Plays a tape on vertex numbers: after ``run`` every joint of the graph is known."""
+
+    def _learned(self, at: At, joint: Joint, weight: torch.Tensor) -> None:
+        """Keep a joint that multiplies by a parameter: the same one, transposed or not, may be used again."""
+        self.joints[at] = joint
+        if weight.numel():
+            place = (weight.data_ptr(), *sorted(zip(weight.stride(), weight.shape, strict=True)))
+            first = self.users.setdefault(place, joint.layer.name)
+            joint.shared_with = None if first == joint.layer.name else first
 
     def scale(self, x: Form, k: Any, fold: bool = False) -> Form:
         """Multiply by something that the parameters alone determine (or by a frozen quantity: then it is a gate)."""
@@ -149,17 +159,9 @@ class Numbering(Carrying):
         if scale is not None:
             picks = _row_scale(scale, x, lead, features)[representative]
         layer = self._new("linear", shape, new, weight, label)
-        self.joints[at] = Matmul(
-            at,
-            layer,
-            "linear",
-            rows,
-            representative,
-            None if scale is None else picks,
-            weight,
-            group.reshape(lead),
-            self.unit,
-        )
+        scales = None if scale is None else picks
+        made = Matmul(at, layer, "linear", rows, representative, scales, weight, group.reshape(lead), self.unit)
+        self._learned(at, made, weight)
         return Form(shape, canonical(new), fresh=layer)
 
     def attend(self, pattern: torch.Tensor, x: Form) -> Form:
@@ -182,7 +184,18 @@ class Numbering(Carrying):
         self.attended[at] = new.reshape(count(lead), -1)
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         listing = partial(attention_entries, *sizes)
-        self.joints[at] = Mixing(at, layer, "attention", x.full.reshape(-1), flat, new, listing, shape, self.unit)
+        self.joints[at] = Mixing(
+            at,
+            layer,
+            "attention",
+            x.full.reshape(-1),
+            flat,
+            new,
+            listing,
+            shape,
+            self.unit,
+            usage=lambda: np.full(count(x.shape), sizes[1]),
+        )
         return Form(shape, canonical(new), fresh=layer)
 
     def convolve(self, x: Form, weight: torch.Tensor, geometry: Any) -> Form:
@@ -208,7 +221,7 @@ class Numbering(Carrying):
             joint = UnitConvolution(
                 at, layer, x.full.reshape(-1), flat, new, weight, geometry, x.shape, shape, self.unit
             )
-        self.joints[at] = joint
+        self._learned(at, joint, weight)
         return Form(shape, canonical(new), fresh=layer)
 
     def pool(
@@ -237,8 +250,20 @@ class Numbering(Carrying):
             rows, cols = repeated(n, rows, count(shape[-spatial:])), repeated(n, cols, count(x.shape[-spatial:]))
             return Entries(rows, cols, coefficients.repeat(n))
 
-        self.joints[at] = Linear(at, layer, "pool", x.full.reshape(-1), flat, new, listing, shape, self.unit)
+        def usage() -> Array:
+            _, cols, coefficients = entries()
+            return self._repeated_usage(x, spatial, cols[coefficients != 0])
+
+        self.joints[at] = Linear(
+            at, layer, "pool", x.full.reshape(-1), flat, new, listing, shape, self.unit, usage=usage
+        )
         return Form(shape, canonical(new), fresh=layer)
+
+    @staticmethod
+    def _repeated_usage(x: Form, spatial: int, cols: torch.Tensor) -> Array:
+        """How often each element is used, where every map of the last axes is used alike."""
+        once = torch.bincount(cols, minlength=count(x.shape[-spatial:]))
+        return once.repeat(count(x.shape[:-spatial])).numpy()
 
     def reduce(self, x: Form, dims: Sequence[int], mean: bool) -> Form:
         """Sum or mean over axes (kept, with size 1): new vertices where different vertices are summed."""
@@ -295,7 +320,18 @@ class Numbering(Carrying):
             rows, cols = repeated(n, rows, count(shape[-spatial:])), repeated(n, cols, count(x.shape[-spatial:]))
             return Entries(rows, cols, torch.ones(rows.numel(), dtype=torch.float64))
 
-        self.joints[at] = Select(at, layer, "select", x.full.reshape(-1), flat, new, listing, tuple(shape), self.unit)
+        self.joints[at] = Select(
+            at,
+            layer,
+            "select",
+            x.full.reshape(-1),
+            flat,
+            new,
+            listing,
+            tuple(shape),
+            self.unit,
+            usage=lambda: self._repeated_usage(x, spatial, windows()[1]),
+        )
         return Form(tuple(shape), canonical(new), fresh=layer)
 
 

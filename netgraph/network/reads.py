@@ -130,4 +130,10 @@ def layout(r: Read, chosen: Array, target: Array, source: Array, size: int) -> L
         distinct, edge = np.unique(code, return_inverse=True)
     row, column = np.divmod(distinct, r.layer.size)
     indptr = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=size))])
-    return Layout(r, chosen, edge, column, indptr)
+    width = places_in(size, r.layer.size, len(distinct))
+    return Layout(r, chosen, edge, column.astype(width), indptr.astype(width))
+
+
+def places_in(*sizes: int) -> Any:
+    """The integer type that holds places and counts up to these sizes."""
+    return np.int32 if max(sizes, default=0) < 2**31 else np.int64

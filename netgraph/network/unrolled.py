@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from netgraph.graph.convolution import Convolution
+from netgraph.graph import blocks as ops
+from netgraph.graph.convolution import Convolution, column_sums
 from netgraph.graph.sliding import Geometry, Pattern
-from netgraph.network.blocks import Part, Record
+from netgraph.network.blocks import Extent, Part, Record
 from netgraph.network.elementwise import Entries, Linear
 from netgraph.network.reads import Array
 from netgraph.network.shapes import batchify, conv_entries, count
@@ -134,6 +135,27 @@ class UnitConvolution(Linear):
             gate, constant = self._gates(record, 0, places.elements, places.local, maps.layer, columns)
             parts.append(Part(maps.layer, operator, None, gate, constant))
         return parts
+
+    def usage(self) -> Array:
+        if not self.inner[0]:
+            return super().usage()
+        channels, made = np.arange(self.inner[0]), np.arange(self.shape[1])
+        shape = (count(self.shape[1:]), count(self.inner))
+        edge = _as_numpy((self.weight.detach().cpu() != 0).double())
+        pattern = Pattern(self.geometry, edge.shape, self.inner, self.shape[1:], channels, made, shape)
+        return np.rint(column_sums(Convolution(pattern, edge), absolute=False)).astype(np.int64)
+
+    def extents(self, layers: Sequence[Vertices], how: str, itemsize: int) -> list[Extent]:
+        found = self._found(layers)
+        if found is None:
+            return super().extents(layers, how, itemsize)
+        out = []
+        for part, maps in zip(self.parts(layers, how), found, strict=True):
+            held = part.weight
+            ends = sum(f.size for f in (held.rows, held.columns) if f is not None)
+            most = held.kernel.size + sum(held.shape)
+            out.append(Extent(maps.layer, ops.count(held), (held.kernel.size + ends) * itemsize, most * itemsize))
+        return out
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         found = self._found(layers)

@@ -131,6 +131,7 @@ class Layers:
         self.forms: dict[int, Form] = {}
         self.repeats: Counter[str] = Counter()
         self.inexact: set[str] = set()
+        self.users: dict[tuple[Any, ...], str] = {}  # where a parameter lies -> the layer that it made first
         self.held: list[torch.Tensor] = []
         self.curves: list[tuple[Curve, Form]] = []
         self.attended: dict[At, torch.Tensor] = {}

@@ -65,6 +65,8 @@ def test_convolution_is_its_matrix(pair: tuple[Convolution, np.ndarray]) -> None
         np.testing.assert_allclose(operator.toarray(), dense, atol=1e-12)
         np.testing.assert_allclose(ops.matvec(operator, x), dense @ x, atol=1e-10)
         np.testing.assert_allclose(ops.rmatvec(operator, y), dense.T @ y, atol=1e-10)
+        np.testing.assert_allclose(operator @ x, dense @ x, atol=1e-10)
+        np.testing.assert_allclose(operator.T @ y, dense.T @ y, atol=1e-10)
         np.testing.assert_allclose(ops.scaled(operator, y, x).toarray(), y[:, None] * dense * x, atol=1e-10)
         np.testing.assert_allclose(ops.absolute(operator).toarray(), abs(dense), atol=1e-12)
         np.testing.assert_allclose(operator.mapped(np.square).toarray(), dense**2, atol=1e-10)

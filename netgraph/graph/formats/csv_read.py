@@ -133,7 +133,8 @@ def _block(
     values = {
         name: assemble(shape, target, source, _numbers(rows[name], dtype)) for name, dtype in entry["values"].items()
     }
-    return Block(entry["source"], entry["target"], entry["kind"], weight, values, **gates)
+    shared = entry.get("shared_with")  # absent before it was recorded
+    return Block(entry["source"], entry["target"], entry["kind"], weight, values, **gates, shared_with=shared)
 
 
 def _all_differ(shape: tuple[int, int], target: Array, source: Array) -> bool:

@@ -48,6 +48,7 @@ def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
                 "values": {name: str(value.dtype) for name, value in block.values.items()},
                 "gate": None if block.gate is None else str(np.asarray(block.gate).dtype),
                 "constant": None if block.constant is None else str(np.asarray(block.constant).dtype),
+                "shared_with": block.shared_with,
             }
             for block in graph.blocks
         ],
