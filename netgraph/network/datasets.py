@@ -14,6 +14,7 @@ from netgraph.graph.graph import Graph
 from netgraph.network.arguments import Arguments
 from netgraph.network.assemble import Flows, Summary, bias_vertices, build
 from netgraph.network.description import metadata
+from netgraph.network.gauge import Gauges
 from netgraph.network.inputs import numpy_dtype
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
@@ -63,6 +64,7 @@ def graphs_over(
     net: Network,
     granularity: str,
     reduce: str,
+    gauge: str,
     bias: str,
     batches: Iterable[tuple[Any, Any]],
     target: Any,
@@ -70,11 +72,13 @@ def graphs_over(
     by: str | None,
 ) -> dict[int, Graph]:
     """Label (or :data:`EVERYTHING`) -> the graph of its inputs."""
-    graphs = {}
+    graphs, gauges = {}, Gauges(reduce, numpy_dtype(net.dtype))
     for label, (flows, played) in accumulate(net, granularity, batches, target, aggregate, by).items():
         meta = metadata(net, granularity, reduce, flows.numbering, (target,))
         meta.update({"aggregate": aggregate} | ({} if by is None else {"label": label}))
         graph = build(flows.numbering, reduce, numpy_dtype(net.dtype), meta, flows.summary(), played)
+        if gauge == "balanced":
+            graph = gauges.of(flows.numbering).apply(graph)
         if bias == "vertex" and isinstance(flows, Flows):
             graph = bias_vertices(graph, flows.biases / flows.count)
         graphs[label] = graph

@@ -14,6 +14,7 @@ from netgraph.network import activations, masking
 from netgraph.network.assemble import Flows, bias_vertices, build
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
+from netgraph.network.gauge import GAUGES, gauge_of
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import refuse_nonfinite
 from netgraph.network.play import play
@@ -161,7 +162,10 @@ class Network:
         ----------
         granularity : "channel" (units of linear layers, channels of convolutions), "unit" (every element) or "layer".
         reduce : what a kernel with several taps weighs: "l1", "l2", "max" (norms), "sum" or "mean" (signed).
-        gauge : "none".
+        gauge : "none": scales as the parameters have them. "balanced": each hidden vertex whose value passes only
+            through positively homogeneous functions (ReLU, leaky ReLU, maxima, means, sums …) is rescaled until
+            Σ|weights in| equals Σ|weights out|. The function and all shares stay; networks that differ only by such
+            scales get the same graph. What is left as it is: :mod:`netgraph.network.gauge`.
         bias : "column" of the vertex table, or "vertex": one more vertex per layer, whose edges weigh the biases.
         inputs : (N, …) tensor (or a tuple of them). Edges then also carry ``contribution`` (weight · activation) and
             ``attribution`` (share of the target), vertices ``activation``, ``attribution`` and ``constant_share``:
@@ -209,7 +213,7 @@ class Network:
             ("granularity", granularity, GRANULARITIES),
             ("reduction", reduce, REDUCTIONS),
             ("bias", bias, ("column", "vertex")),
-            ("gauge", gauge, ("none",)),
+            ("gauge", gauge, GAUGES),
             ("aggregate", aggregate, AGGREGATES),
         ):
             if value not in known:
@@ -230,9 +234,11 @@ class Network:
             numbering = self.programs.numbering(granularity)
             meta = metadata(self, granularity, reduce, numbering)
             weights = build(numbering, reduce, numpy_dtype(self.dtype), meta)
+            if gauge == "balanced":
+                weights = gauge_of(numbering, weights).apply(weights)
             return bias_vertices(weights) if bias == "vertex" else weights
         batches = stream(inputs, labels, self.programs.arguments)
-        graphs = graphs_over(self, granularity, reduce, bias, batches, target, aggregate, by)
+        graphs = graphs_over(self, granularity, reduce, gauge, bias, batches, target, aggregate, by)
         return graphs[EVERYTHING] if by is None else graphs
 
     def flows(
