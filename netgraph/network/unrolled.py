@@ -27,11 +27,12 @@ class Maps(NamedTuple):
     pattern: Pattern
     read: Array
     made: Array
+    grouped: bool
 
     def kernel(self, weight: Array) -> Array:
         """The taps between them."""
         geometry = self.pattern.geometry
-        if geometry.groups > 1:  # whole groups
+        if self.grouped:  # whole groups
             return weight[self.read] if geometry.transposed else weight[self.made]
         return weight[self.read] if geometry.transposed else weight[:, self.read]
 
@@ -100,7 +101,7 @@ class UnitConvolution(Linear):
                     targets=made,
                     shape=(self.layer.size, layer.size),
                 )
-                found.append(Maps(layer, pattern, read, made))
+                found.append(Maps(layer, pattern, read, made, groups > 1))
         return found
 
     def _found(self, layers: Sequence[Vertices]) -> list[Maps] | None:

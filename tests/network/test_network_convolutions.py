@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import netgraph as ng
+from netgraph.graph.convolution import Convolution
 
 KINDS = {
     (1, False): nn.Conv1d,
@@ -56,3 +57,29 @@ def test_network_random_convolutions(d: int, transposed: bool) -> None:
         graph = ng.trace(layer, x).graph("unit")
         got = graph.columns["bias"][graph.layers[1].vertices] + graph.blocks[0].weight @ x.reshape(-1).numpy()
         assert np.abs(got - expected).max() <= 1e-12 * max(np.abs(expected).max(), 1), layer
+
+
+class Shuffled(torch.nn.Module):
+    """Maps of two layers, one of them read twice, mixed before a depthwise, a grouped and a plain convolution."""
+
+    def __init__(self, groups: int) -> None:
+        super().__init__()
+        self.a, self.b = torch.nn.Conv2d(2, 4, 3, padding=1), torch.nn.Conv2d(2, 4, 3, padding=1)
+        self.c = torch.nn.Conv2d(6, 6, 3, padding=1, groups=groups)
+        self.d = torch.nn.ConvTranspose2d(6, 6, 2, stride=2, groups=min(groups, 3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        a, b = torch.relu(self.a(x)), torch.tanh(self.b(x))
+        mixed = torch.cat([a[:, :1], b[:, [3, 1, 0]], a[:, 3:], a[:, :1]], 1)
+        return self.d(torch.relu(self.c(mixed))).flatten(1)[:, ::7]
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+def test_network_convolutions_of_shuffled_maps_stay_implicit(groups: int) -> None:
+    torch.manual_seed(0)
+    net = ng.trace(Shuffled(groups), (2, 5, 5))
+    assert net.verify(torch.randn(2, 2, 5, 5))
+    blocks = [b for b in net.graph("unit").blocks if b.target == "c"]
+    implicit = [isinstance(b.weight, Convolution) for b in blocks]
+    assert all(implicit) if groups != 2 else not any(implicit)  # a group of two layers' maps is listed
+    assert [b.source for b in blocks] == ["a", "a", "b"]
