@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import torch
 
-from netgraph.network.shapes import canonical, count
+from netgraph.network.shapes import canonical, count, lift
 from netgraph.network.vertices import Form, Layers
 
 
@@ -50,12 +51,13 @@ class Carrying(Layers):
         gated = any(f.gated for f in forms)
         fresh = forms[0].fresh if len(forms) == 1 and forms[0].single else None
         several = isinstance(numbers, (tuple, list))
+        alike = all(f.alike for f in forms) and not (self.unit and gated and _meet(forms))
 
         def form(n: torch.Tensor, s: torch.Tensor | None) -> Form:
             if s is not None and bool((n < 0).any()):
                 s = torch.where(n < 0, torch.ones_like(s), s)
             keeps = fresh if not several and n.numel() == count(forms[0].shape) else None
-            return Form(tuple(n.shape), canonical(n), None if s is None else canonical(s), gated, keeps)
+            return Form(tuple(n.shape), canonical(n), None if s is None else canonical(s), gated, keeps, alike=alike)
 
         if not several:
             return form(numbers, scales)
@@ -66,13 +68,14 @@ class Carrying(Layers):
         wide = x.full
         shape = tuple(torch.ops.aten.constant_pad_nd(wide, pad, -1).shape)
         padded = [len(shape) - 1 - k for k in range(len(pad) // 2) if pad[2 * k] or pad[2 * k + 1]]
-        if all(x.numbers.shape[i] == 1 for i in padded):
-            scale = x.scale
-            if scale is not None and any(scale.shape[i] > 1 for i in padded):
-                scale = torch.ops.aten.constant_pad_nd(scale.expand(x.shape), pad, 1)
-            return Form(shape, x.numbers, scale, x.gated)
+        if not self.unit and all(x.numbers.shape[i] == 1 for i in padded):  # still the channel's, times 0
+            held = torch.ones([1] * len(shape), dtype=torch.float64) if x.scale is None else x.scale
+            at_pad = [n if i in padded else held.shape[i] for i, n in enumerate(x.shape)]
+            padded_scale = torch.ops.aten.constant_pad_nd(held.expand(at_pad), pad, 0)
+            return replace(x, shape=shape, scale=padded_scale, fresh=None)
         scale = None if x.scale is None else torch.ops.aten.constant_pad_nd(x.scale.expand(x.shape), pad, 1)
-        return Form(shape, torch.ops.aten.constant_pad_nd(wide, pad, -1), scale, x.gated)
+        numbers = torch.ops.aten.constant_pad_nd(wide, pad, -1)
+        return replace(x, shape=shape, numbers=numbers, scale=scale, fresh=None)
 
     def overwrite(self, fn: Callable[..., torch.Tensor], base: Any, values: Any) -> Form:
         """Elements of ``base`` replaced by ``values``."""
@@ -89,6 +92,10 @@ class Carrying(Layers):
                     best = numbers.amax(i, keepdim=True)
                     if bool(((numbers == best) | (numbers < 0)).all()):
                         numbers = best
+            around = (out.numbers < 0) & (numbers >= 0)
+            if bool(around.any()):
+                held = torch.ones([1] * len(out.shape), dtype=torch.float64) if out.scale is None else out.scale
+                out = replace(out, scale=canonical(torch.where(around, 0.0, held)))
             out = replace(out, numbers=numbers)
         return out
 
@@ -106,3 +113,25 @@ class Carrying(Layers):
                 parts.append(self._lift(x, self.at()))
         out: Form = self.move(lambda *ts: fn(list(ts)), *parts)
         return out
+
+    def stays_alike(self, x: Form, c: Any) -> bool:
+        """Whether the elements of every unit stay in one state when ``c`` (known, or frozen) is applied to them."""
+        if not self.unit or not x.alike or not isinstance(c, torch.Tensor) or x.fresh is not None or c.numel() == 1:
+            return x.alike
+        if c.is_meta:  # alike where it is broadcast over the elements of a unit
+            shape = [n if k > 1 else 1 for n, k in zip(x.shape, lift(c, len(x.shape)).shape, strict=True)]
+            numbers = x.numbers.expand(torch.broadcast_shapes(x.numbers.shape, shape)).reshape(-1)
+            return len(numbers[numbers >= 0].unique()) == int((numbers >= 0).sum())
+        wide = torch.broadcast_shapes(x.numbers.shape, c.shape)
+        numbers, values = x.numbers.expand(wide).reshape(-1) + 1, c.detach().to("cpu", torch.float64).expand(wide)
+        low = torch.full((self.n + 1,), torch.inf, dtype=torch.float64)
+        low.scatter_reduce_(0, numbers, values.reshape(-1), "amin")
+        high = torch.full((self.n + 1,), -torch.inf, dtype=torch.float64)
+        high.scatter_reduce_(0, numbers, values.reshape(-1), "amax")
+        return torch.equal(low[numbers][numbers > 0], high[numbers][numbers > 0])
+
+
+def _meet(forms: Sequence[Form]) -> bool:
+    """Whether some vertices may stand in more than one of several tensors."""
+    spans = sorted((int(f.numbers.min()), int(f.numbers.max())) for f in forms if f.numbers.numel())
+    return any(b[0] <= a[1] and b[1] >= 0 for a, b in pairwise(spans))

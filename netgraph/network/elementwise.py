@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from netgraph.network.blocks import Extent, Joint, Part, Record, sparse_extent
-from netgraph.network.reads import NORMS, Array, Layout, entries, layout, read
+from netgraph.network.reads import NORMS, Array, Layout, Read, entries, layout, read
 from netgraph.network.shapes import batchify, count, lift, sum_to
 
 if TYPE_CHECKING:
@@ -266,22 +266,33 @@ class Elementwise(Joint):
     """A sum of tensors of different vertices, each times a coefficient."""
 
     def __init__(
-        self, at: At, layer: Vertices, kind: str, terms: list[tuple[Form, torch.Tensor, Any]], new: torch.Tensor
+        self,
+        at: At,
+        layer: Vertices,
+        kind: str,
+        terms: list[tuple[Form, torch.Tensor, Any]],
+        new: torch.Tensor,
+        exact: bool,
     ) -> None:
         super().__init__(at, layer, kind)
-        self.terms, self.new = terms, new
+        self.terms, self.new, self.exact = terms, new, exact
 
     def _target(self) -> Array:
         """The local number of the vertex that each element makes."""
         target: Array = (self.new.reshape(-1) - self.layer.start).numpy()
         return target
 
-    def _layouts(self, numbers: torch.Tensor, layers: Sequence[Vertices]) -> list[Layout]:
+    def _reads(self, term: int, layers: Sequence[Vertices]) -> list[Read]:
+        """The columns of one term; a unit that stands in several states comes in a block for each."""
+        form, numbers, _ = self.terms[term]
+        return read(numbers.reshape(-1).numpy(), layers, self.exact and not form.alike)
+
+    def _layouts(self, term: int, layers: Sequence[Vertices]) -> list[Layout]:
         """How the elements of one term become edges, one for each block."""
         target, size = self._target(), self.layer.size
         return [
             layout(r, r.columns, target[r.columns], np.repeat(r.vertices, r.counts), size)
-            for r in read(numbers.reshape(-1).numpy(), layers, False)
+            for r in self._reads(term, layers)
         ]
 
     def _coefficient(self, form: Form, c: Any, record: Record | None, term: int) -> torch.Tensor:
@@ -299,14 +310,14 @@ class Elementwise(Joint):
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         parts = []
-        for term, (form, numbers, c) in enumerate(self.terms):
+        for term, (form, _, c) in enumerate(self.terms):
             weight = self._coefficient(form, c, record, term).expand(self.new.shape).reshape(-1).numpy()
             if self.factor is not None:
                 weight = weight * self.factor.numpy()[self._target()]
             scale = None
             if form.scale is not None and _fits(form.scale, self.new.shape):
                 scale = lift(form.scale, self.new.dim()).expand(self.new.shape).reshape(-1).numpy()
-            for block in self._layouts(numbers, layers):
+            for block in self._layouts(term, layers):
                 r, edge, edges = block.read, block.edge, len(block.column)
                 data = np.bincount(edge, weight[block.chosen], edges) / np.bincount(edge, minlength=edges)
                 vertices = np.repeat(r.vertices, r.counts)
@@ -318,9 +329,9 @@ class Elementwise(Joint):
         left = list(masks)
         target = self._target()
         out = []
-        for _, numbers, _ in self.terms:
+        for term in range(len(self.terms)):
             kept = np.ones(self.new.numel())
-            for r in read(numbers.reshape(-1).numpy(), layers, False):
+            for r in self._reads(term, layers):
                 m = left.pop(0)
                 if m is not None:
                     kept[r.columns] = entries(m, target[r.columns], np.repeat(r.vertices, r.counts))
@@ -329,10 +340,10 @@ class Elementwise(Joint):
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         out = []
-        for term, (_, numbers, _) in enumerate(self.terms):
+        for term in range(len(self.terms)):
             flow = record.values[term].detach() * record.coefficients[term] * upstream
             flat = sum_to(flow, self.new.shape).reshape(-1).cpu().numpy()
-            out += [block.summed(flat) for block in self._layouts(numbers, layers)]
+            out += [block.summed(flat) for block in self._layouts(term, layers)]
         return out
 
 

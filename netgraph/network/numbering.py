@@ -38,7 +38,7 @@ class Numbering(Carrying):
         x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
         if isinstance(k, torch.Tensor) and k.is_meta:
             self.owners[at] = x.numbers
-            return replace(x, gated=True, fresh=None)
+            return replace(x, gated=True, fresh=None, alike=self.stays_alike(x, k))
         factor = torch.as_tensor(k, dtype=torch.float64)
         if fold and self._foldable(x):
             assert x.fresh is not None
@@ -85,7 +85,7 @@ class Numbering(Carrying):
                 self.bases[at] = layer
                 layer.entry = layer.read = Stage(at, x.numbers, x.shape)
                 return x
-        return replace(x, fresh=None)
+        return replace(x, fresh=None, alike=self.stays_alike(x, c))
 
     def gate(self, x: Form, fn: Callable[[torch.Tensor], torch.Tensor], name: str) -> Form:
         """An elementwise function: the secant through its value at the input."""
@@ -99,7 +99,7 @@ class Numbering(Carrying):
         if layer is not None:
             layer.activation = name if layer.activation is None else f"{layer.activation}+{name}"
             layer.read = Stage(at, x.numbers, x.shape)
-        return replace(x, gated=True, fresh=layer)
+        return replace(x, gated=True, fresh=layer, alike=self.stays_alike(x, at_zero))
 
     def mix(self, terms: Sequence[tuple[Form, Any]], kind: str, label: str = "") -> Form:
         """Sum of tensors, each times a coefficient: new vertices where different vertices meet."""
@@ -118,7 +118,7 @@ class Numbering(Carrying):
         new = group_rows(codes)[0].reshape(small)
         layer = self._new(kind, shape, new, label=label or kind)
         self.joints[at] = Elementwise(
-            at, layer, kind, [(t, n, c) for (t, c), n in zip(terms, numbers, strict=True)], new
+            at, layer, kind, [(t, n, c) for (t, c), n in zip(terms, numbers, strict=True)], new, self.unit
         )
         return Form(tuple(shape), canonical(new), fresh=layer)
 
@@ -138,7 +138,8 @@ class Numbering(Carrying):
                 scale = lift(total, len(shape))
         self.scales[at] = scale
         self.merges[at] = [t.scale for t, _ in terms]
-        return Form(tuple(shape), numbers, scale, gated=not linear)
+        alike = linear or all(self.stays_alike(t, c) for t, c in terms)
+        return Form(tuple(shape), numbers, scale, gated=not linear, alike=alike)
 
     def product(self, x: Form, y: Form, label: str = "mul") -> Form:
         """Product of two tracked tensors: half of it flows to each side."""
@@ -174,9 +175,10 @@ class Numbering(Carrying):
         lead = torch.broadcast_shapes(pattern.shape[:-2], x.shape[:-2])
         shape = (*lead, pattern.shape[-2], x.shape[-1])
         if x.numbers.shape[-2] == 1:
-            self.attended[at] = x.numbers.expand(*x.shape[:-2], *x.numbers.shape[-2:]).flatten(-2).flatten(0, -2)
+            self.attended[at] = x.numbers.expand(*x.shape[:-2], *x.numbers.shape[-2:]).reshape(count(x.shape[:-2]), -1)
             scale = None if x.scale is None else strongest(x.scale, [x.scale.dim() - 2])
-            return Form(shape, x.numbers, scale, gated=True)
+            alike = x.alike and (not self.unit or count(pattern.shape[:-1]) == 1)
+            return Form(shape, x.numbers, scale, gated=True, alike=alike)
         x = replace(x, shape=(*shape[:-2], *x.shape[-2:]), numbers=lift(x.numbers, len(shape)))
         sizes = (count(lead), shape[-2], x.shape[-2], shape[-1])
         new = torch.arange(count(shape)).reshape(shape)
@@ -236,10 +238,9 @@ class Numbering(Carrying):
             gain = op(torch.ones((*ones, *x.shape[-spatial:]), dtype=torch.float64))
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
                 scale = op(scale.expand(x.shape))
-            elif self.unit or float(gain.abs().max()) != 1:  # windows over padding weigh less; the inner ones count
-                gain = canonical(gain) if self.unit else gain.abs().max().reshape([1] * gain.dim())
-                scale = gain if scale is None else scale * gain
-            return Form(shape, x.numbers, scale, x.gated)
+            elif bool((gain != 1).any()):  # windows over padding weigh less
+                scale = canonical(gain) if scale is None else scale * canonical(gain)
+            return self._without_zeros(Form(shape, x.numbers, scale, x.gated, alike=x.alike))
         new = torch.arange(count(shape)).reshape(shape)
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         layer = self._new("pool", shape, new, label="pool")
@@ -265,6 +266,13 @@ class Numbering(Carrying):
         once = torch.bincount(cols, minlength=count(x.shape[-spatial:]))
         return once.repeat(count(x.shape[:-spatial])).numpy()
 
+    def _without_zeros(self, x: Form) -> Form:
+        """At unit granularity nothing of a vertex is left where its scale is 0; a channel keeps its number."""
+        if not self.unit or x.scale is None or not bool((x.scale == 0).any()):
+            return x
+        dead = (x.scale == 0).expand(x.shape)
+        return replace(x, numbers=canonical(torch.where(dead, -1, x.full)), scale=torch.where(dead, 1.0, x.scale))
+
     def reduce(self, x: Form, dims: Sequence[int], mean: bool) -> Form:
         """Sum or mean over axes (kept, with size 1): new vertices where different vertices are summed."""
         at = self.at()
@@ -280,7 +288,7 @@ class Numbering(Carrying):
             scale = (one if scale is None else scale) * repeats
         shape = tuple(1 if i in dims else n for i, n in enumerate(x.shape))
         if not over:
-            return Form(shape, x.numbers, scale, x.gated)
+            return self._without_zeros(Form(shape, x.numbers, scale, x.gated, alike=x.alike))
         wide = x.numbers.shape if scale is None else torch.broadcast_shapes(x.numbers.shape, scale.shape)
         x = replace(x, numbers=x.numbers.expand(wide))  # where the scale differs, the sums do
         small = tuple(wide)
@@ -308,8 +316,11 @@ class Numbering(Carrying):
         if all(n == 1 for n in x.numbers.shape[-spatial:]):
             scale = x.scale
             if scale is not None and any(n > 1 for n in scale.shape[-spatial:]):
-                raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
-            return Form(tuple(shape), x.numbers, scale, x.gated)
+                most = strongest(scale, range(scale.dim() - spatial, scale.dim()))
+                if bool(((scale != most) & (scale != 0)).any()):
+                    raise UnsupportedOperation(f"{name} over positions that are scaled differently ({self._place()})")
+                scale = most
+            return Form(tuple(shape), x.numbers, scale, x.gated, alike=x.alike)
         new = torch.arange(count(shape)).reshape(tuple(shape))
         flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
         layer = self._new("select", shape, new, label="pool")

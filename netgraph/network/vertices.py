@@ -85,6 +85,7 @@ class Form:
     gated : a gate lies between the vertices and this value.
     fresh : the layer that this value is nothing but, as long as only shifts and gates came since.
     single : only one call reads it, so that a bias or a BatchNorm may become part of the layer itself.
+    alike : wherever a unit stands in several elements, they are in the same state: one gate and constant for all.
     """
 
     shape: tuple[int, ...]
@@ -93,6 +94,7 @@ class Form:
     gated: bool = False
     fresh: Vertices | None = None
     single: bool = True
+    alike: bool = True
 
     @property
     def full(self) -> torch.Tensor:
