@@ -24,6 +24,7 @@ _HOME = {
     "Network": "netgraph.network.network",
     "load_network": "netgraph.network.load",
     "load_torchvision": "netgraph.network.vision",
+    "register_operation": "netgraph.network.operations.register",
     "Graph": "netgraph.graph.graph",
     "Layer": "netgraph.graph.graph",
     "Block": "netgraph.graph.graph",
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from netgraph.graph.graph import Layer as Layer
     from netgraph.network.load import load_network as load_network
     from netgraph.network.network import Network as Network
+    from netgraph.network.operations.register import register_operation as register_operation
     from netgraph.network.trace import trace as trace
     from netgraph.network.vision import load_torchvision as load_torchvision
     from netgraph.render.page import View as View

@@ -5,7 +5,9 @@
     │   ├── LoadError           a file that is no network, or needs more than was given
     │   ├── RecordError         the model failed, or cannot be followed, while it ran once
     │   ├── UnsupportedOperation  an operation without a rule
+    │   ├── OperationError      a rule for an operation that cannot be registered
     │   ├── InputError          an input that does not fit the network
+    │   ├── ParameterError      parameters that are no plain numbers: quantised, sparse, complex, not there yet
     │   └── NonFiniteError      NaN or infinity in the weights
     ├── GraphError              a graph that contradicts itself
     │   ├── UnknownName         a vertex, layer, column, measure … that does not exist
@@ -45,6 +47,14 @@ class RecordError(ModelError, RuntimeError):
 
 class UnsupportedOperation(ModelError, TypeError):
     """An operation that the table has no rule for."""
+
+
+class OperationError(ModelError, ValueError):
+    """A rule for an operation that cannot be registered."""
+
+
+class ParameterError(ModelError, TypeError):
+    """Parameters that are no plain numbers: quantised, sparse, complex, or not there yet."""
 
 
 class InputError(ModelError, ValueError):

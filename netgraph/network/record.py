@@ -249,9 +249,13 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         schema = func._schema
-        name = schema.name.split("::")[1]
+        name = schema.name.removeprefix("aten::")  # another library's keeps its prefix
         self.module = self._stack[-1]
         slots = pytree.tree_map_only(torch.Tensor, self._read, (args, kwargs))
+        composite = torch._C.DispatchKey.CompositeImplicitAutograd
+        if func.has_kernel_for_dispatch_key(composite):  # inside inference_mode it comes whole
+            with self:
+                return func.decompose(*args, **kwargs)
         writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
         if name == "as_strided_":
             return self._restride(func, args, kwargs, slots[0][0])
@@ -323,8 +327,8 @@ class Recorder(TorchDispatchMode):
         random = torch.Tag.nondeterministic_seeded in func.tags
         if packet is None or (len(targets) != 1 and not random):
             raise UnsupportedOperation(
-                f"aten::{name} writes in place in a way that cannot be recorded "
-                f"(module {self._stack[-1]!r}, {self._where()})"
+                f"{schema_name(func)} writes in place in a way that cannot be recorded (module {self._stack[-1]!r}, "
+                f"{self._where()}): use an operation that returns a new tensor"
             )
         for target in targets:
             slot = self._emit(packet, base, call_args, call_kwargs, [target], random)[0]
@@ -358,6 +362,12 @@ def _asleep(name: str, args: Any, kwargs: Any) -> bool:
     if name == "native_dropout":
         return not (args[2] if len(args) > 2 else kwargs.get("train", True))
     return name.startswith("_scaled_dot_product")
+
+
+def schema_name(func: Any) -> str:
+    """An operation with its library: "aten::relu_"."""
+    name: str = func._schema.name
+    return name
 
 
 def _key(tensor: torch.Tensor) -> int:

@@ -61,7 +61,8 @@ class Call:
     def place(self) -> str:
         """For messages: the operation, its module and the line of code."""
         module = f" in module {self.module!r}" if self.module else ""
-        return f"aten::{self.name}{module} ({self.where or 'source unknown'})"
+        name = self.name if "::" in self.name else f"aten::{self.name}"
+        return f"{name}{module} ({self.where or 'source unknown'})"
 
 
 def _leaves(tree: Any) -> Iterator[Slot]:
