@@ -253,9 +253,9 @@ class Recorder(TorchDispatchMode):
         self.module = self._stack[-1]
         slots = pytree.tree_map_only(torch.Tensor, self._read, (args, kwargs))
         composite = torch._C.DispatchKey.CompositeImplicitAutograd
-        if func.has_kernel_for_dispatch_key(composite):  # inside inference_mode it comes whole
+        if torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), composite):  # whole inside inference_mode
             with self:
-                return func.decompose(*args, **kwargs)
+                return func._op_dk(composite, *args, **kwargs)
         writes = [a for a in schema.arguments if a.alias_info is not None and a.alias_info.is_write]
         if name == "as_strided_":
             return self._restride(func, args, kwargs, slots[0][0])

@@ -91,8 +91,8 @@ def _fits(name: str, rule: Any) -> None:
     """Refuse a rule that cannot be called with what the operation is called with."""
     if not callable(rule):
         raise OperationError(
-            f"{name!r}: the rule is {type(rule).__name__}, expected a function rule(run, call, x, …) in the primitives of "
-            "netgraph.network.operations"
+            f"{name!r}: the rule is {type(rule).__name__}, expected a function rule(run, call, x, …) in the primitives "
+            "of netgraph.network.operations"
         )
     try:
         signature = inspect.signature(rule)
@@ -102,8 +102,8 @@ def _fits(name: str, rule: Any) -> None:
     if not schemas:
         if not _binds(signature, ["x"], []):
             raise OperationError(
-                f"{name!r}: the rule {_shown(rule, signature)} cannot be called as rule(run, call, x): it takes the pass, "
-                "the call, and then the operation's own arguments"
+                f"{name!r}: the rule {_shown(rule, signature)} cannot be called as rule(run, call, x): it takes the "
+                "pass, the call, and then the operation's own arguments"
             )
         return
     if not any(_binds(signature, plain, named) for plain, named in schemas):
