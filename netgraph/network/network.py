@@ -21,6 +21,7 @@ from netgraph.network.play import play
 from netgraph.network.program import GRANULARITIES, Programs
 from netgraph.network.reads import REDUCTIONS
 from netgraph.network.replay import Replay
+from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
 from netgraph.network.targets import objective
 from netgraph.network.verify import Verification, verify
 
@@ -127,6 +128,7 @@ class Network:
         labels: Any = ...,
         aggregate: str = ...,
         by: None = ...,
+        max_edges: int | None = ...,
     ) -> Graph: ...
 
     @overload
@@ -142,6 +144,7 @@ class Network:
         aggregate: str = ...,
         *,
         by: str,
+        max_edges: int | None = ...,
     ) -> dict[int, Graph]: ...
 
     def graph(
@@ -155,6 +158,7 @@ class Network:
         labels: Any = None,
         aggregate: str = "mean",
         by: str | None = None,
+        max_edges: int | None = None,
     ) -> Graph | dict[int, Graph]:
         """The network as a graph: its weights, or with ``inputs`` what it did with them.
 
@@ -181,6 +185,7 @@ class Network:
         aggregate : what is kept of several inputs: "mean", "mean_abs" (mean of absolute values) or "std" (ddof=0). The
             mean takes one backward pass a batch, the others one an input; memory does not grow with the inputs.
         by : None, or "label": a graph for each label.
+        max_edges : refuse to make a graph with more; :meth:`size` says how many there will be.
 
         Returns
         -------
@@ -190,6 +195,7 @@ class Network:
         ------
         UnknownName : no such granularity, reduction, gauge or bias.
         InputError : inputs or a target that do not fit the network.
+        TooManyEdges : more than ``max_edges``; nothing was allocated.
 
         Notes
         -----
@@ -218,6 +224,8 @@ class Network:
         ):
             if value not in known:
                 raise unknown(option, value, known)
+        if max_edges is not None:
+            refuse_above(max_edges, self.size(granularity, reduce, bias, inputs is not None), granularity)
         if granularity == "layer":
             from netgraph.graph.coarsen import by_layer
 
@@ -240,6 +248,32 @@ class Network:
         batches = stream(inputs, labels, self.programs.arguments)
         graphs = graphs_over(self, granularity, reduce, gauge, bias, batches, target, aggregate, by)
         return graphs[EVERYTHING] if by is None else graphs
+
+    def size(
+        self, granularity: str = "channel", reduce: str = "l1", bias: str = "column", inputs: bool = False
+    ) -> Size:
+        """How big the graph at the example's shape is, before any of it is made: (vertices, edges, bytes).
+
+        Parameters
+        ----------
+        granularity, reduce, bias : as for :meth:`graph`.
+        inputs : with what a single input does: flows and activations.
+
+        Raises
+        ------
+        UnknownName : no such granularity.
+
+        Examples
+        --------
+        >>> import torch, netgraph as ng
+        >>> print(ng.trace(torch.nn.Conv2d(3, 64, 3, padding=1), (3, 224, 224)).size("unit"))
+        3,361,792 vertices, 86,188,800 edges, 13.5 MB
+        """
+        if granularity in FINEST:
+            numbering = self.programs.numbering(granularity)
+            itemsize = numpy_dtype(self.dtype).itemsize
+            return size_of(numbering, reduce, itemsize, bias, inputs, gates=granularity == "unit")
+        return coarse_size(self, granularity, reduce, bias)
 
     def flows(
         self,

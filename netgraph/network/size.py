@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from netgraph.errors import TooManyEdges
+from netgraph.graph import blocks as ops
 from netgraph.network.numbering import Numbering
 
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
+
+FINEST = ("channel", "unit")
+"""Granularities that are numbered on the network itself; the others are made of the graph of channels."""
 FLOWS = ("contribution", "attribution")
 """What each edge also carries at an input; a single one at unit granularity has ``gated_weight`` beside."""
 SHARES = ("activation", "attribution", "constant_share")
@@ -46,7 +52,7 @@ def _readable(count: float) -> str:
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
 
 
-def size(
+def size_of(
     numbering: Numbering, reduce: str, itemsize: int, bias: str = "column", inputs: bool = False, gates: bool = False
 ) -> Size:
     """The size of the graph that :func:`netgraph.network.assemble.build` would make."""
@@ -66,15 +72,11 @@ def size(
     return Size(vertices, edges, held + vertices * columns * itemsize)
 
 
-def layer_size(numbering: Numbering, reduce: str) -> Size:
-    """The size of the graph of layers."""
-    pairs = {
-        (extent.source.name, joint.layer.name)
-        for joint in numbering.joints.values()
-        for extent in joint.extents(numbering.layers, reduce, 8)
-        if extent.edges
-    }
-    return Size(len(numbering.layers), len(pairs), 8 * (len(numbering.layers) + len(pairs)))
+def coarse_size(net: Network, granularity: str, reduce: str, bias: str) -> Size:
+    """The size of a graph that is made of the one of channels, which is small beside the weights themselves."""
+    graph = net.graph(granularity, reduce, bias=bias)
+    held = sum(ops.nbytes(block.weight) for block in graph.blocks)
+    return Size(graph.n, len(graph.edges), held + sum(np.asarray(values).nbytes for values in graph.columns.values()))
 
 
 def refuse_above(limit: int | None, found: Size, granularity: str) -> None:
