@@ -95,7 +95,8 @@ def balance(graph: Graph, free: Array) -> Gauge:
     The balance of a matrix (Osborne 1960), some of its scales held: the s are the only minimum of Σ |w_ji|·s_j/s_i,
     which is convex in log s. A round sets layer after layer to √(out/in), which never raises the sum, and then takes
     Newton's step by conjugate gradients: the first is quick where weights are random, the second where scales must
-    travel through many layers. A round costs a few products of each block with a vector; 4 to 8 rounds reach 1e-12.
+    travel through many layers. A resnet50 takes 8 rounds of about 60 products of each block with a vector; by the
+    first step alone its strengths still differ by 0.2 % after 400.
 
     Examples
     --------
@@ -132,13 +133,17 @@ def _gap(into: Array, out: Array, free: Array) -> float:
     return float(np.max(np.abs(into - out)[free] / (into + out)[free], initial=0.0))
 
 
+def _range(values: Array) -> float:
+    return float(np.ptp(values)) if len(values) else 0.0
+
+
 class _Strengths:
     """In- and out-strengths of a graph with |w_ji|·s_j/s_i in place of w_ji: one product with a vector a block."""
 
     def __init__(self, graph: Graph) -> None:
         self.n, self.layers = graph.n, [layer.vertices for layer in graph.layers]
         self.blocks = [
-            (graph.layer(b.source).vertices, graph.layer(b.target).vertices, ops.absolute(b.weight))
+            (graph.layer(b.source).vertices, graph.layer(b.target).vertices, ops.absolute(b.weight).astype(np.float64))
             for b in graph.blocks
         ]
         self._into = [[b for b in self.blocks if b[1] == layer] for layer in self.layers]
@@ -163,7 +168,7 @@ class _Strengths:
         return scales
 
     def newton(self, scales: Array, free: Array) -> Array:
-        """Newton's step of Σ |w_ji|·exp(t_j − t_i) in t = log s, by conjugate gradients; at most e-fold a vertex."""
+        """Newton's step of Σ |w_ji|·exp(t_j − t_i), t = log s, by conjugate gradients; no edge by more than e-fold."""
         into, out = self.of(scales)
         sizes = np.where(free, into + out, 1.0)
         residual = np.where(free, out - into, 0.0)
@@ -180,7 +185,8 @@ class _Strengths:
             new = float(residual @ (residual / sizes))
             direction = residual / sizes + (new / product) * direction
             product = new
-        return scales * np.exp(step / max(1.0, float(np.abs(step).max(initial=0.0))))
+        stretch = max((_range(np.append(step[s], step[t])) for s, t, _ in self.blocks), default=0.0)
+        return scales * np.exp(step / max(1.0, stretch))
 
     def _spread(self, forward: Array, backward: Array) -> tuple[Array, Array]:
         """(|W| · forward, |W|ᵀ · backward)."""
