@@ -76,5 +76,13 @@ OptionalOut = Annotated[
     Path | None,
     typer.Option("--out", "-o", metavar="FOLDER", show_default=False, help="Also write the result here, as tables."),
 ]
+OutUnlessDry = Annotated[
+    Path | None,
+    typer.Option("--out", "-o", metavar="FOLDER", show_default=False, help="Where it is written; not with --dry-run."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Only say how many vertices, edges and bytes the graph has; make nothing.")
+]
+MaxEdges = Annotated[int, typer.Option("--max-edges", metavar="N", min=0, help="Refuse to make a graph of more edges.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]

@@ -28,6 +28,7 @@ class How:
     inputs: Path | None = None
     row: int = 0
     target: str | None = None
+    max_edges: int | None = None
 
 
 def open_network(file: Path, how: How) -> ng.Network:
@@ -62,7 +63,9 @@ def open_graph(file: Path, how: How, granularity: str = "channel", target_alone:
     network = open_network(file, how)
     inputs = None if how.inputs is None else one_input(how.inputs, how.row)
     target = None if how.inputs is None else parse_target(how.target)
-    return network.graph(how.granularity or granularity, how.reduce, "none", how.bias, inputs, target)
+    return network.graph(
+        how.granularity or granularity, how.reduce, "none", how.bias, inputs, target, max_edges=how.max_edges
+    )
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:

@@ -43,7 +43,7 @@ def info(
 
 def export(
     file: opt.NetworkFile,
-    out: opt.Out,
+    out: opt.OutUnlessDry = None,
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
@@ -53,6 +53,8 @@ def export(
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
     target: opt.Target = None,
+    max_edges: opt.MaxEdges = 100_000_000,
+    dry_run: opt.DryRun = False,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
@@ -61,7 +63,15 @@ def export(
     With --inputs and --target the tables also carry what each vertex and edge does at one of the inputs (--row) and its
     share of that output, and activations.csv what every vertex does at each of them.
     """
-    how = How(model, input_shape, activation, granularity, reduce, bias, inputs, row, target)
+    how = How(model, input_shape, activation, granularity, reduce, bias, inputs, row, target, max_edges)
+    if dry_run:
+        with working(f"measuring {file}"):
+            network = open_network(file, how)
+            size = network.size(granularity or "channel", reduce, bias, inputs=inputs is not None)
+        print_facts(size._asdict(), json)
+        return
+    if out is None:
+        raise typer.BadParameter("say where the tables go (or only look at their size: --dry-run)", param_hint="--out")
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
         activations = None

@@ -54,6 +54,18 @@ def test_cli_export_writes_the_graphs_tables(files: Any, net: ng.Network, cli: C
     assert edges.weight.sum() == pytest.approx(net.graph().edges.to_pandas().weight.sum(), rel=1e-6)
 
 
+def test_cli_export_says_the_size_before_anything_is_made(
+    files: Any, net: ng.Network, cli: Cli, tmp_path: Path
+) -> None:
+    result = cli("export", files.weights, *files.options, "--granularity", "unit", "--dry-run", "--json")
+    assert result.status == 0 and result.json == net.size("unit")._asdict()
+    assert result.json["edges"] == len(net.graph("unit").edges)
+    result = cli("export", files.weights, "-o", tmp_path / "g", *files.options, "--max-edges", 3)
+    assert result.status == 1 and "more than max_edges=3" in result.err and not (tmp_path / "g").exists()
+    result = cli("export", files.weights, *files.options)
+    assert result.status == 2 and "--dry-run" in result.err
+
+
 def test_cli_export_at_an_input_carries_its_flow(files: Any, net: ng.Network, cli: Cli, tmp_path: Path) -> None:
     options = ["--inputs", files.inputs, "--row", 3, "--target", 2, "--granularity", "unit"]
     assert cli("export", files.weights, "-o", tmp_path / "g", *files.options, *options).status == 0
