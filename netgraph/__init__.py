@@ -43,6 +43,7 @@ _HOME = {
     "render": "netgraph.render.page",
     "View": "netgraph.render.page",
     "NetgraphError": "netgraph.errors",
+    "NetgraphWarning": "netgraph.errors",
 }
 __all__ = ["__version__", *sorted(_HOME)]
 
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.modules import ncut as ncut
     from netgraph.analysis.paths import paths as paths
     from netgraph.errors import NetgraphError as NetgraphError
+    from netgraph.errors import NetgraphWarning as NetgraphWarning
     from netgraph.graph.contract import contract as contract
     from netgraph.graph.formats import read_graph as read_graph
     from netgraph.graph.formats import write_graph as write_graph

@@ -15,6 +15,8 @@
     │   └── TableError          a table or folder that cannot be read or written
     ├── AnalysisError           a question that this graph cannot answer
     └── RenderError             a page that cannot be made
+    UserWarning
+    └── NetgraphWarning         what is read, but not as one may think
 
 Each message says what was wrong, where, what was expected and how to mend it. Those that are also a
 ``ValueError`` or ``KeyError`` in spirit inherit from it, so that plain Python code can catch them.
@@ -87,6 +89,10 @@ class AnalysisError(NetgraphError, ValueError):
 
 class RenderError(NetgraphError, ValueError):
     """A page that cannot be made."""
+
+
+class NetgraphWarning(UserWarning):
+    """What netgraph does, but not as one may think: a model that looks at values, a detour through numpy."""
 
 
 def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> UnknownName:

@@ -10,24 +10,27 @@ import torch
 from netgraph.network.tape import Call, Tape, fill
 
 
-def constants(tape: Tape, dtype: torch.dtype, device: torch.device | str = "cpu") -> dict[int, torch.Tensor]:
-    """Slot -> value of everything that does not depend on the input, in another floating dtype."""
+def constants(tape: Tape, dtype: torch.dtype | None, device: torch.device | str = "cpu") -> dict[int, torch.Tensor]:
+    """Slot -> value of everything that does not depend on the input, in another floating dtype (None: as recorded)."""
     values = {s: cast(t, dtype, device) for s, t in tape.constants.items()}
     for call in tape.calls:
         if call.index in tape.needed and not call.random and not any(s in tape.dependent for s in call.outputs):
-            execute(call, values, tape.dtype, dtype, device)
+            execute(call, values, dtype, device)
     return values
 
 
 def play(
     tape: Tape, inputs: Sequence[torch.Tensor], dtype: torch.dtype | None = None, keep: Sequence[int] = ()
 ) -> tuple[Any, dict[int, torch.Tensor]]:
-    """(the model's output, the values of the slots in ``keep``): the tape as it was recorded."""
-    dtype = dtype or tape.dtype
+    """(the model's output, the values of the slots in ``keep``): the tape as it was recorded.
+
+    In the dtype of the recording every value keeps its own, also in a model of several precisions.
+    """
+    dtype = None if dtype == tape.dtype else dtype
     inputs = tape.own(inputs)
     device = inputs[0].device if inputs else "cpu"
     values = constants(tape, dtype, device)
-    values.update({s: cast(t.detach(), dtype, device) for s, t in zip(tape.inputs, inputs, strict=True)})
+    values.update({s: cast(t, dtype or tape.dtypes[s], device) for s, t in zip(tape.inputs, inputs, strict=True)})
     left = dict(tape.uses)
     kept = set(keep) | set(tape.constants)
     saved: dict[int, torch.Tensor] = {}
@@ -36,7 +39,7 @@ def play(
             if call.index not in tape.needed or call.random:
                 continue
             if any(s in tape.dependent for s in call.outputs):
-                execute(call, values, tape.dtype, dtype, device)
+                execute(call, values, dtype, device)
             for s in call.outputs:
                 if s in kept and s in values:
                     saved[s] = values[s]
@@ -47,17 +50,16 @@ def play(
     return tape.output.fill(values.__getitem__), saved
 
 
-def cast(t: torch.Tensor, dtype: torch.dtype, device: torch.device | str = "cpu") -> torch.Tensor:
+def cast(t: torch.Tensor, dtype: torch.dtype | None, device: torch.device | str = "cpu") -> torch.Tensor:
     """A detached tensor on ``device``; floating ones in ``dtype``, others in their own."""
-    return t.detach().to(device=device, dtype=dtype if t.is_floating_point() else t.dtype)
+    return t.detach().to(device=device, dtype=dtype if t.is_floating_point() and dtype is not None else t.dtype)
 
 
-def execute(
-    call: Call, values: dict[int, torch.Tensor], recorded: torch.dtype, dtype: torch.dtype, device: Any
-) -> None:
-    """Run one call on ``values`` (slot -> tensor) and add what it makes; ``dtype`` stands for the ``recorded`` one."""
+def execute(call: Call, values: dict[int, torch.Tensor], dtype: torch.dtype | None, device: Any) -> None:
+    """Run one call on ``values`` (slot -> tensor) and add what it makes, floating numbers in ``dtype`` where given."""
     args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
-    if kwargs.get("dtype") == recorded:
+    made = kwargs.get("dtype")
+    if dtype is not None and isinstance(made, torch.dtype) and made.is_floating_point:
         kwargs["dtype"] = dtype
     if "device" in kwargs and kwargs["device"] is not None:
         kwargs["device"] = device
@@ -65,7 +67,7 @@ def execute(
         out = _flexible(call)(*args, **kwargs)
     for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
         if slot is not None:
-            values[slot] = cast(value, dtype, device) if value.dtype == recorded else value
+            values[slot] = cast(value, dtype, device)
 
 
 def _flexible(call: Call) -> Callable[..., Any]:

@@ -60,9 +60,8 @@ class Probe(Replay):
         self.read[at] = [v.tensor for v in sources]
         return Value(self._numbers(layer.numbers, z.shape))
 
-    def one_hot(self, indices: torch.Tensor, size: int) -> Value:
-        numbers = self.numbering.sources[self.at()]
-        return Value(self._numbers(numbers, (*indices.shape, size)))
+    def _enter(self, leaf: torch.Tensor, numbers: torch.Tensor) -> Value:
+        return Value(self._numbers(numbers, leaf.shape))
 
     def _constant(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(self._numbers(numbers, c.shape))  # a constant of a feature's vertex stands in its place

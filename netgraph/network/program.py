@@ -10,7 +10,9 @@ import torch
 
 from netgraph.errors import InputError, RecordError, unknown
 from netgraph.network.arguments import Arguments
+from netgraph.network.entering import mark
 from netgraph.network.inputs import BATCH, split, storable
+from netgraph.network.looking import changed_constants, tell
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import flowing, lookup
 from netgraph.network.parameters import parameters
@@ -19,8 +21,8 @@ from netgraph.network.record import record
 from netgraph.network.shapes import count
 from netgraph.network.tape import Call, Tape
 
-GRANULARITIES = ("channel", "unit", "layer")
-"""What a vertex may be. Layers are made of the graph of channels; the other two are numbered here."""
+GRANULARITIES = ("channel", "unit", "layer", "head")
+"""What a vertex may be. Layers and heads are made of the graph of channels; the other two are numbered here."""
 KEPT = 8
 """Tapes of other input shapes that are kept."""
 Key = tuple[tuple[tuple[int, ...], ...], tuple[str, ...]]
@@ -38,6 +40,8 @@ class Programs:
         self._programs: dict[Key, Program] = {}
         self._tapes: dict[Key, Tape] = {}
         self._state = self.state
+        self._told: set[str] = set()
+        self._detours: set[str] | None = None
 
     def inputs(self, inputs: Any, named: Mapping[str, Any] | None = None) -> list[torch.Tensor]:
         """Inputs as a list of tensors with a batch axis, checked against the example."""
@@ -78,6 +82,16 @@ class Programs:
         return known
 
     def _record(self, given: list[torch.Tensor]) -> Tape:
+        """A tape of the model as it is called; says once where it looked at values."""
+        tape = self._run(given)
+        if self._detours is None:
+            self._detours = changed_constants(tape, self._run, given)
+        tape.detours |= self._detours
+        tape.branches += sorted(self._detours)
+        tell(tape, self._told)
+        return mark(tape)
+
+    def _run(self, given: list[torch.Tensor]) -> Tape:
         arguments = self.arguments
         args, kwargs = arguments.call(given)
         own = arguments.own
@@ -162,37 +176,35 @@ class Program:
         key = (granularity, dtype)
         if key not in self._numberings:
             values = constants(self.tape, dtype)
-            numbers = [self._input(i, granularity) for i in range(len(self.tape.inputs))]
+            numbers = [self._input(slot, granularity) for slot in self.tape.entries]
             numbering = Numbering(self.tape, granularity, values, numbers)
             numbering.run()
             self._numberings[key] = numbering
         return self._numberings[key]
 
-    def _input(self, i: int, granularity: str) -> torch.Tensor:
+    def _input(self, slot: int, granularity: str) -> torch.Tensor:
         """Which vertex each element of an input belongs to.
 
         Unit granularity: each element is one. Channel granularity: the channels where the first parameterised operation
         is a convolution, the last axis where it is a linear layer that is applied to several rows (tokens); an image
         that is flattened into one row has a vertex for each pixel.
         """
-        shape = self.tape.shapes[self.tape.inputs[i]]
-        if not self.tape.floating(self.tape.inputs[i]):  # whole numbers carry no vertices until they are looked up
-            return torch.zeros(1, dtype=torch.long)
+        shape = self.tape.shapes[slot]
         unit = torch.arange(count(shape)).reshape(shape)
-        axis = None if granularity == "unit" else self._channel_axis(i)
+        axis = None if granularity == "unit" else self._channel_axis(slot)
         if axis is None:
             return unit
         return torch.arange(shape[axis]).reshape([-1 if d == axis else 1 for d in range(len(shape))])
 
-    def _channel_axis(self, i: int) -> int | None:
-        shape = self.tape.shapes[self.tape.inputs[i]]
-        reached = {self.tape.inputs[i]}
+    def _channel_axis(self, slot: int) -> int | None:
+        shape = self.tape.shapes[slot]
+        reached = {slot}
         values = flowing(self.tape)
         for call in self.tape.calls:
             if call.index not in values or not any(s in reached for s in call.reads):
                 continue
             if call.name == "convolution":
-                return self._channels_of(i, call)
+                return self._channels_of(slot, call)
             if call.name in {"addmm", "mm", "mv", "bmm"}:
                 operand = next(s for s in call.reads if s in reached)
                 rows = count(self.tape.shapes[operand][:-1])
@@ -203,13 +215,13 @@ class Program:
                 reached.update(s for s in call.outputs if s is not None)
         return None
 
-    def _channels_of(self, i: int, call: Call) -> int | None:
+    def _channels_of(self, slot: int, call: Call) -> int | None:
         """The axis of an input along which the channels of a convolution lie, whatever moved on the way."""
-        shape = self.tape.shapes[self.tape.inputs[i]]
-        units = [torch.arange(count(self.tape.shapes[s])).reshape(self.tape.shapes[s]) for s in self.tape.inputs]
+        shape = self.tape.shapes[slot]
+        units = [torch.arange(count(self.tape.shapes[s])).reshape(self.tape.shapes[s]) for s in self.tape.entries]
         first = Numbering(self.tape, "unit", constants(self.tape, self.tape.dtype), units)
         first.run(before=call.index)
-        form, layer = first.forms[call.reads[0]], first.forms[self.tape.inputs[i]].numbers
+        form, layer = first.forms[call.reads[0]], first.forms[slot].numbers
         start, rank = int(layer.min()), len(self.tape.shapes[call.reads[1]])
         full = form.full if len(form.shape) == rank else form.full[None]
         by_channel = full.movedim(1, 0).reshape(full.shape[1], -1) - start

@@ -24,6 +24,7 @@ from netgraph.errors import NetgraphError, UnsupportedOperation
 from netgraph.network import trees
 from netgraph.network.complaints import explain
 from netgraph.network.elements import positions, put_elements, take_elements
+from netgraph.network.looking import DETOURS, Looking
 from netgraph.network.output import Output, choose
 from netgraph.network.parameters import parameters
 from netgraph.network.tape import Call, Slot, Tape
@@ -36,6 +37,10 @@ _SHAPES = {
     "new_full": None, "new_empty_strided": 0,
 }  # fmt: skip
 """Operations that take nothing but the shape of a tensor, and what they fill it with (None: their last argument)."""
+_RENAMED: dict[str, tuple[Any, str, int]] = {"_convolution": (torch.ops.aten.convolution.default, "convolution", 9)}
+"""Operations of frozen and scripted models: (what plays them, name, how many of the arguments matter)."""
+_COUNTED = ("_pack_padded_sequence", "_pad_packed_sequence")
+"""Operations on (values, lengths) that give back (values, counts)."""
 _UNINITIALISED = {"empty": "zeros", "empty_like": "zeros_like", "new_empty": "new_zeros"}
 
 
@@ -77,7 +82,7 @@ def record(
         tape.inputs.append(recorder.adopt(tensor))
     with undisturbed(model), recorder.watching():
         try:
-            with recorder:
+            with Looking(recorder.seen), recorder:
                 made = model(*args, **kwargs)
         except NetgraphError:
             raise
@@ -272,9 +277,15 @@ class Recorder(TorchDispatchMode):
             value = _SHAPES[name] if _SHAPES[name] is not None else args[-1]
             op, name, call_args = torch.ops.aten.full, "full", (list(out.shape), value)
             call_kwargs = {"dtype": out.dtype, "device": out.device}
+        if name in _RENAMED:
+            op, name, kept = _RENAMED[name]
+            call_args = call_args[:kept]
         if name == "as_strided":
             op, name, call_args = self._strided(args[0], out, call_args[0])
             call_kwargs = {}
+        if name in _COUNTED and not self._depends(call_args[1]):  # counts follow from the lengths, not from the values
+            self._constant(outputs[1])
+            outputs[1] = None
         made = self._emit(op, name, call_args, call_kwargs, outputs, random)
         for tensor, slot in zip(outputs, made, strict=True):
             if slot is None:
@@ -338,15 +349,26 @@ class Recorder(TorchDispatchMode):
             self._write(target, slot)
         return out
 
+    def seen(self, tensor: torch.Tensor, how: str) -> None:
+        """A method that hands values to Python without an operation was called."""
+        before = len(self.tape.branches)
+        self._look(self._read(tensor))
+        if how in DETOURS:
+            self.tape.detours.update(self.tape.branches[before:])
+
     def _look(self, slots: Any) -> None:
         """The model's Python code asks for a value: what follows may hold for this input alone."""
-        read = {
-            s.index for s in pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot)) if isinstance(s, Slot)
-        }
-        self.tape.forget()
-        if read & self.tape.dependent:
+        leaves = pytree.tree_leaves(slots, is_leaf=lambda x: isinstance(x, Slot))
+        read = [s for s in leaves if isinstance(s, Slot)]
+        if any(self._depends(slot) for slot in read):
             self.tape.branches.append(self._where())
+
+    def _depends(self, slot: Slot) -> bool:
+        """Whether a slot depends on the input, as far as the tape goes."""
         self.tape.forget()
+        found = slot.index in self.tape.dependent
+        self.tape.forget()
+        return found
 
     def finish(self, output: Any) -> Output:
         """The output, and where its tensors stand on the tape."""

@@ -94,11 +94,13 @@ class Tape:
     names : slot -> name of that parameter or buffer ("fc1.weight").
     inputs : slots of the input tensors.
     given : which tensors of a call are its inputs, where there are others, too.
+    entering : slots of floating numbers made of whole ones that are inputs of the graph.
     output : what the model gave back, its tensors by slot.
     chosen : path of the output that targets refer to.
     shapes, dtypes : of every slot, as recorded.
     dtype : floating dtype that the model was run in.
     branches : places where the model's Python code looked at values, so that the tape holds for this input alone.
+    detours : those of them where values left torch.
     modules : dotted name -> class name of every torch module.
     owners : dotted name of a module -> addresses of the storages of its own parameters and buffers.
     """
@@ -109,11 +111,13 @@ class Tape:
     names: dict[int, str] = field(default_factory=dict)
     inputs: list[int] = field(default_factory=list)
     given: list[int] = field(default_factory=list)
+    entering: frozenset[int] = frozenset()
     output: Output = field(default_factory=lambda: Output(None, ()))
     chosen: Path | None = None
     shapes: list[tuple[int, ...]] = field(default_factory=list)
     dtypes: list[torch.dtype] = field(default_factory=list)
     branches: list[str] = field(default_factory=list)
+    detours: set[str] = field(default_factory=set)
     modules: dict[str, str] = field(default_factory=dict)
     owners: dict[str, set[int]] = field(default_factory=dict)
 
@@ -127,6 +131,11 @@ class Tape:
         """Drop what was derived from the calls: the tape has grown."""
         for name in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
             self.__dict__.pop(name, None)
+
+    @property
+    def entries(self) -> list[int]:
+        """The slots where values enter the graph: floating inputs, and what is made of whole ones."""
+        return [*(s for s in self.inputs if self.floating(s)), *sorted(self.entering)]
 
     def own(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The inputs among the tensors of a call; the others are constants of the tape."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from netgraph.network.network import Network
+from netgraph.network.undisturbed import unwrapped
 
 
 def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Network:
@@ -55,4 +56,4 @@ def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Networ
         layers: 2
     ...
     """
-    return Network(model, example, output)
+    return Network(unwrapped(model), example, output)

@@ -12,7 +12,35 @@ import numpy as np
 import torch
 
 _MODE_MATTERS = (torch.nn.modules.batchnorm._BatchNorm, torch.nn.modules.dropout._DropoutNd, torch.nn.RReLU)
+_KNOWN_WARNINGS = (
+    ".*global hooks on modules.*",
+    "None of the inputs have requires_grad=True.*",
+    ".*projections is not supported with oneDNN.*",
+    ".*LeafSpec.*is deprecated.*",
+)
+"""torch's warnings about how a model is run here, which its owner can do nothing about."""
 _ONEDNN: Any = torch.backends.mkldnn
+
+
+def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
+    """The model inside wrappers that change how it runs and not what it does: compiled, data parallel.
+
+    >>> unwrapped(torch.nn.DataParallel(torch.nn.Linear(2, 1)))
+    Linear(in_features=2, out_features=1, bias=True)
+    """
+    wrappers = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    inner = model.module if isinstance(model, wrappers) else getattr(model, "_orig_mod", None)
+    inner = inner if inner is not None else getattr(model, "_torchdynamo_orig_callable", None)
+    return model if inner is None else unwrapped(inner)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without warnings about how the model is run here, which its owner can do nothing about."""
+    with warnings.catch_warnings():
+        for message in _KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
 
 
 @contextlib.contextmanager
@@ -36,7 +64,8 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
         math = torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)
         if any(isinstance(m, torch.nn.RNNBase) for m in modules):
             _ONEDNN.enabled = False  # it has recurrent layers in one operation
-        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math:
+        eager = torch.compiler.set_stance("force_eager")  # parts that are compiled run as they were written
+        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math, eager, _quiet():
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)

@@ -116,11 +116,17 @@ class Run:
         return value.tensor
 
     def _play(self, call: Call) -> None:
+        made = call.outputs[0] if len(call.outputs) == 1 else None
+        if made is not None and made in self.numbering.tape.entering:
+            plain = {s: self._plain(s) for s in call.reads}
+            execute(call, plain, self.dtype, self.device)
+            self._values[made] = self._enter(plain[made].clone(), self.numbering.forms[made].numbers)
+            return
         enters = makes_vertices(call) or any(s in self.numbering.forms for s in call.reads)
         row = lookup(call) if enters and call.index in self.numbering.flowing else None
         if row is None or row.rule is None:
             plain = {s: self._plain(s) for s in call.reads}
-            execute(call, plain, self.tape.dtype, self.dtype, self.device)
+            execute(call, plain, self.dtype, self.device)
             self._values.update({s: plain[s] for s in call.outputs if s is not None})
             return
         self._call, self._step = call, 0

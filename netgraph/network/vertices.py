@@ -139,10 +139,10 @@ class Layers:
         self.attended: dict[At, torch.Tensor] = {}
         self._call: Call | None = None
         self._step = 0
-        for i, (slot, given) in enumerate(zip(tape.inputs, numbers, strict=True)):
-            if tape.floating(slot):
-                form = self._input(tape.shapes[slot], given, "input" if i == 0 else f"input_{i + 1}")
-                self.forms[slot] = replace(form, single=tape.uses[slot] == 1)
+        for slot, given in zip(tape.entries, numbers, strict=True):
+            i = tape.inputs.index(slot) if slot in tape.inputs else len(self.layers)
+            form = self._input(tape.shapes[slot], given, "input" if i == 0 else f"input_{i + 1}")
+            self.forms[slot] = replace(form, single=tape.uses[slot] == 1)
 
     def _input(self, shape: Sequence[int], given: torch.Tensor, name: str) -> Form:
         size = int(given.max()) + 1 if given.numel() else 0
@@ -179,7 +179,7 @@ class Layers:
     def run(self, before: int | None = None) -> None:
         """Play every call through which values flow to the output (those before a call's index, where one is given)."""
         for call in self.tape.calls[:before]:
-            if call.index in self.flowing:
+            if call.index in self.flowing and not any(s in self.tape.entering for s in call.outputs):
                 self._play(call)
 
     def _play(self, call: Call) -> None:

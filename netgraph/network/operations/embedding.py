@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from netgraph.errors import UnsupportedOperation
-from netgraph.network.operations import Operation
+from netgraph.network.operations import Operation, sequences
 from netgraph.network.shapes import count
 
 SUM, MEAN = 0, 1
@@ -70,6 +70,7 @@ def _bag(
 
 
 ROWS = [
+    *sequences.ROWS,
     Operation("embedding", "affine", _embedding, _embedding.__doc__ or "", source=True),
     *(
         Operation(name, "affine", _bag, _bag.__doc__ or "", source=True)
