@@ -171,8 +171,8 @@ class Network:
             Σ|weights in| equals Σ|weights out|. The function and all shares stay; networks that differ only by such
             scales get the same graph. What is left as it is: :mod:`netgraph.network.gauge`.
         bias : "column" of the vertex table, or "vertex": one more vertex per layer, whose edges weigh the biases.
-        inputs : (N, …) tensor (or a tuple of them). Edges then also carry ``contribution`` (weight · activation) and
-            ``attribution`` (share of the target), vertices ``activation``, ``attribution`` and ``constant_share``:
+        inputs : (N, …) tensor, or in the form of the example. Edges then also carry ``contribution``
+            (weight · activation) and ``attribution`` (share of the target), vertices ``activation``, ``attribution`` and ``constant_share``:
             means over the inputs; at channel granularity activations are means and flows sums over positions. A
             single input at unit granularity also has ``gated_weight``: the product of those along a path, times the
             activation it starts from, is exactly the path's share.
@@ -304,7 +304,7 @@ class Network:
 
         Parameters
         ----------
-        inputs : (N, …) tensor, or a tuple of them.
+        inputs : (N, …) tensor, or in the form of the example (tuple, dict …).
         granularity : "channel" (means over positions) or "unit".
 
         Returns
@@ -337,13 +337,13 @@ class Network:
 
         Parameters
         ----------
-        inputs : (N, …) tensor, or a tuple of them.
+        inputs : (N, …) tensor, or in the form of the example (tuple, dict …).
         masks : one entry per block of ``graph(granularity)``, in its order: an array of the block's shape,
             (n_target, n_source), sparse beside sparse, with 1 where the edge stays and 0 where it is cut; None keeps
             the whole block.
         granularity : "channel" or "unit".
         corrupted : "mean" over the ``reference`` inputs, or "zero".
-        reference : (M, …) tensor, or a tuple of them; by default ``inputs``.
+        reference : (M, …) tensor, or in the form of the example; by default ``inputs``.
 
         Raises
         ------
@@ -369,7 +369,7 @@ class Network:
 
         Parameters
         ----------
-        inputs : (N, …) tensor, or a tuple of them; by default the example.
+        inputs : (N, …) tensor, or in the form of the example (tuple, dict …); by default the example.
 
         Returns
         -------

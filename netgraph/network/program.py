@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -107,7 +108,8 @@ class Programs:
     def _key(self, given: Sequence[torch.Tensor]) -> Key:
         """What a tape holds for: the shapes, and the values of the tensors that are shared by all inputs."""
         shared = [x[0] for x, batched in zip(given, self.arguments.batched, strict=True) if not batched]
-        return tuple(tuple(x.shape) for x in given), tuple(str(x.tolist()) for x in shared)
+        raw = [x.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes() for x in shared]
+        return tuple(tuple(x.shape) for x in given), tuple(hashlib.sha256(held).hexdigest() for held in raw)
 
     @property
     def state(self) -> tuple[tuple[int, int], ...]:
