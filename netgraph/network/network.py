@@ -173,9 +173,9 @@ class Network:
         bias : "column" of the vertex table, or "vertex": one more vertex per layer, whose edges weigh the biases.
         inputs : (N, …) tensor, or in the form of the example. Edges then also carry ``contribution``
             (weight · activation) and ``attribution`` (share of the target), vertices ``activation``, ``attribution``
-            and ``constant_share``: means over the inputs; at channel granularity activations are means and flows sums over positions. A
-            single input at unit granularity also has ``gated_weight``: the product of those along a path, times the
-            activation it starts from, is exactly the path's share.
+            and ``constant_share``: means over the inputs; at channel granularity activations are means and flows sums
+            over positions. A single input at unit granularity also has ``gated_weight``: the product of those along a
+            path, times the activation it starts from, is exactly the path's share.
         target : what is attributed, where there are inputs: a class number (its raw logit), ``"prediction"``,
             ``("centred", c)``, a pair ``(a, b)``, a class per input, a vertex id such as ``"fc2:7"`` or a function of
             the logits (see :func:`netgraph.network.targets.objective`). A single output needs none.
