@@ -1,5 +1,7 @@
 """What a convolution between units can do without being unrolled: a row of the table in :mod:`netgraph.graph.blocks`.
 
+A linear map that is applied to every token is one, too: its window is a single place.
+
 An edge from input unit i to output unit o weighs ``kernel[tap] · Σ_t row_t[o] · column_t[i]``: the kernel's taps, and
 for each term (an input's upstream and activation, say; without terms 1) a factor for the target and one for the source.
 Products with vectors run as convolutions in torch, which is imported only then. Edges are listed tile by tile; as a
@@ -10,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,8 @@ import scipy.sparse as sp
 
 from netgraph.errors import GraphError
 from netgraph.graph import dense, sparse
-from netgraph.graph.sliding import Pattern
+from netgraph.graph.sliding import Sliding
+from netgraph.graph.tokens import Tokens
 
 Array = np.ndarray[Any, Any]
 
@@ -41,7 +44,7 @@ class Convolution:
         its zeros, which of them are edges.
     """
 
-    pattern: Pattern
+    pattern: Sliding | Tokens
     kernel: Array
     rows: Array | None = None
     columns: Array | None = None
@@ -78,8 +81,7 @@ class Convolution:
     @cached_property
     def unrolled(self) -> sp.csr_array:
         """The same edges as a list: a ``csr_array`` without entries whose tap is 0."""
-        alive = np.count_nonzero(self.kernel.reshape(-1, self.pattern.taps), axis=0)
-        total = int(alive @ self.pattern.uses)
+        total = self.pattern.edges(self.kernel)
         width = np.int32 if max(*self.shape, total) < 2**31 else np.int64
         source, values = np.empty(total, dtype=width), np.empty(total, dtype=self.dtype)
         counts, begin = np.zeros(self.shape[0] + 1, dtype=width), 0
@@ -93,13 +95,11 @@ class Convolution:
 
     def _tile(self, first: int, last: int) -> tuple[Array, Array, Any]:
         """Edges by their taps: those whose tap is 0 are none; a factor of 0 does not end an edge's place."""
-        parts = [self.pattern.listed(*row) for row in self.pattern.rows(first, last)]
-        whole = [np.concatenate([np.zeros(0, dtype=np.int64), *(p[i] for p in parts)]) for i in range(4)]
-        alive = self.kernel.reshape(-1)[whole[2]] != 0
+        at = self.pattern.listed(first, last)
+        alive = self.kernel.reshape(-1)[at[2]] != 0
         if not alive.all():
-            whole = [axis[alive] for axis in whole]
-        target, source, tap, number = whole
-        return target, source, (target, source, tap, number)
+            at = tuple(axis[alive] for axis in at)
+        return at[0], at[1], at
 
     # -- arithmetic ------------------------------------------------------------------------------------
 
@@ -227,18 +227,7 @@ def _joined(a: Convolution, b: Convolution) -> tuple[Array, Array]:
 
 def cuts(operator: Convolution, size: int) -> Iterator[tuple[int, int]]:
     """Runs of target vertices (first, last) that hold about ``size`` entries each."""
-    pattern = operator.pattern
-    channels, here = len(pattern.targets), pattern.here
-    whole = size // max(pattern.per_channel, 1)
-    if whole >= 1:
-        for first in range(0, channels, whole):
-            last = min(first + whole, channels)
-            yield int(pattern.targets[first]) * here, (int(pattern.targets[last - 1]) + 1) * here
-        return
-    step = max(1, here * size // pattern.per_channel)
-    for channel in pattern.targets:
-        for first in range(0, here, step):
-            yield int(channel) * here + first, int(channel) * here + min(first + step, here)
+    return operator.pattern.cuts(size)
 
 
 def positions(operator: Convolution, first: int, last: int) -> tuple[Array, Array, Any]:
@@ -287,34 +276,39 @@ def rmatvec(operator: Convolution, y: Array) -> Array:
 
 def _play(operator: Convolution, x: Array, before: Array | None, after: Array | None, backward: bool) -> Array:
     """The convolution itself, or its transpose, of ``before`` · x; summed over the terms times ``after``."""
-    import torch
-
-    pattern, dtype = operator.pattern, np.result_type(operator.kernel, x, np.float32)
-    geometry = pattern.geometry
-    read, made = (pattern.targets, pattern.sources) if backward else (pattern.sources, pattern.targets)
-    from_grid, to_grid = (pattern.outer, pattern.inner) if backward else (pattern.inner, pattern.outer)
-    kernel = torch.from_numpy(np.ascontiguousarray(operator.kernel, dtype=dtype))
+    dtype = np.result_type(operator.kernel, x, np.float32)
     total = np.zeros(operator.shape[1 if backward else 0], dtype=dtype)
     for first in range(0, operator.terms, _TERMS):
         last = min(first + _TERMS, operator.terms)
         sent = np.asarray(x, dtype=dtype)[None] if before is None else _rows(before, first, last) * x[None]
-        maps = np.ascontiguousarray(sent.reshape(len(sent), -1, *from_grid[1:])[:, read], dtype=dtype)
-        given = torch.from_numpy(maps)
-        settings: Any = (geometry.stride, geometry.padding, geometry.dilation, geometry.transposed)
-        settings += (geometry.output_padding, geometry.groups)
-        with torch.no_grad():
-            if backward:
-                like = torch.empty(len(given), *to_grid, dtype=given.dtype)
-                out, _, _ = torch.ops.aten.convolution_backward(
-                    given, like, kernel, None, *settings, [True, False, False]
-                )
-            else:
-                out = torch.ops.aten.convolution(given, kernel, None, *settings)
-        got = np.zeros((len(given), total.size // int(np.prod(to_grid[1:])), *to_grid[1:]), dtype=dtype)
-        got[:, made] = out.numpy()  # each channel once
-        flat = got.reshape(len(given), -1)
-        total += (flat if after is None else flat * _rows(after, first, last)).sum(0)
+        pattern, kernel = operator.pattern, operator.kernel.astype(dtype, copy=False)
+        play = pattern.play if isinstance(pattern, Tokens) else partial(_slide, pattern)
+        got = play(kernel, sent.astype(dtype, copy=False), backward)
+        total += (got if after is None else got * _rows(after, first, last)).sum(0)
     return total
+
+
+def _slide(pattern: Sliding, kernel: Array, sent: Array, backward: bool) -> Array:
+    """(terms, n_target) of what is sent from (terms, n_source), or, backwards, the other way round."""
+    import torch
+
+    geometry = pattern.geometry
+    read, made = (pattern.targets, pattern.sources) if backward else (pattern.sources, pattern.targets)
+    from_grid, to_grid = (pattern.outer, pattern.inner) if backward else (pattern.inner, pattern.outer)
+    given = torch.from_numpy(np.ascontiguousarray(sent.reshape(len(sent), -1, *from_grid[1:])[:, read]))
+    taps = torch.from_numpy(np.ascontiguousarray(kernel))
+    settings: Any = (geometry.stride, geometry.padding, geometry.dilation, geometry.transposed)
+    settings += (geometry.output_padding, geometry.groups)
+    with torch.no_grad():
+        if backward:
+            like = torch.empty(len(given), *to_grid, dtype=given.dtype)
+            out, _, _ = torch.ops.aten.convolution_backward(given, like, taps, None, *settings, [True, False, False])
+        else:
+            out = torch.ops.aten.convolution(given, taps, None, *settings)
+    places = int(np.prod(to_grid[1:]))
+    got = np.zeros((len(given), pattern.shape[1 if backward else 0] // max(places, 1), *to_grid[1:]), dtype=sent.dtype)
+    got[:, made] = out.numpy()  # each channel once
+    return got.reshape(len(given), -1)
 
 
 def _rows(factors: Array, first: int, last: int) -> Array:
@@ -351,8 +345,7 @@ def count(operator: Convolution) -> int:
     """Number of entries that are not 0: from the taps alone where the factors have no zeros."""
     plain = operator.data is None and operator.terms == 1
     if plain and all(f is None or f.all() for f in (operator.rows, operator.columns)):
-        alive = operator.kernel.reshape(-1, operator.pattern.taps) != 0
-        return int(np.count_nonzero(alive, axis=0) @ operator.pattern.uses)
+        return operator.pattern.edges(operator.kernel)
     return sum(len(positions(operator, *cut)[0]) for cut in cuts(operator, _TILE))
 
 

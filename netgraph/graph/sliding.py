@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -77,7 +77,7 @@ class Places(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Pattern:
+class Sliding:
     """Where the edges of a convolution between two layers of units lie.
 
     Attributes
@@ -100,7 +100,7 @@ class Pattern:
 
     def __eq__(self, other: object) -> bool:
         return self is other or (
-            isinstance(other, Pattern)
+            isinstance(other, Sliding)
             and (self.geometry, self.kernel, self.inner, self.outer, self.shape)
             == (other.geometry, other.kernel, other.inner, other.outer, other.shape)
             and np.array_equal(self.sources, other.sources)
@@ -154,11 +154,39 @@ class Pattern:
         """Entries (taps that are 0 counted)."""
         return len(self.targets) * self.per_channel
 
-    def listed(self, channel: int, first: int, last: int) -> tuple[Array, Array, Array, Array]:
-        """(target, source, tap, number) of one channel's places first … last - 1, sorted by target, then source.
+    def edges(self, kernel: Array) -> int:
+        """How many entries have a tap that is not 0."""
+        return int(np.count_nonzero(kernel.reshape(-1, self.taps), axis=0) @ self.uses)
+
+    def cuts(self, size: int) -> Iterator[tuple[int, int]]:
+        """Runs of target vertices (first, last) that hold about ``size`` entries each."""
+        channels, here = len(self.targets), self.here
+        whole = size // max(self.per_channel, 1)
+        if whole:
+            for first in range(0, channels, whole):
+                last = min(first + whole, channels)
+                yield int(self.targets[first]) * here, (int(self.targets[last - 1]) + 1) * here
+            return
+        step = max(1, here * size // self.per_channel)
+        for channel in self.targets:
+            for first in range(0, here, step):
+                yield int(channel) * here + first, int(channel) * here + min(first + step, here)
+
+    def listed(self, first: int, last: int) -> tuple[Array, Array, Array, Array]:
+        """(target, source, tap, number) of the entries of targets first … last - 1, sorted by target, then source.
 
         ``tap`` counts in the flat kernel, ``number`` among all entries.
         """
+        here, parts = self.here, [(np.zeros(0, dtype=np.int64),) * 4]
+        begin, end = np.searchsorted(self.targets, [first // here, -(-last // here)]) if here else (0, 0)
+        for channel in range(int(begin), int(end)):
+            start = int(self.targets[channel]) * here
+            parts.append(self._channel(channel, max(first - start, 0), min(last - start, here)))
+        target, source, tap, number = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return target, source, tap, number
+
+    def _channel(self, channel: int, first: int, last: int) -> tuple[Array, Array, Array, Array]:
+        """One channel's places first … last - 1."""
         a, b = int(self.starts[first]), int(self.starts[last])
         out, into, tap = (axis[a:b] for axis in self.places)
         lengths = np.diff(self.starts[first : last + 1])
@@ -179,14 +207,3 @@ class Pattern:
         source[at] = (self.sources[read] * self.there)[:, None] + into
         taps[at] = (pair * self.taps)[:, None] + tap
         return target, source, taps, channel * self.per_channel + count * a + np.arange(count * (b - a))
-
-    def rows(self, first: int, last: int) -> list[tuple[int, int, int]]:
-        """(channel made, its first place, its last place + 1) of the target vertices first … last - 1."""
-        found = []
-        for channel in range(
-            int(np.searchsorted(self.targets, first // self.here)),
-            int(np.searchsorted(self.targets, -(-last // self.here))),
-        ):
-            begin = int(self.targets[channel]) * self.here
-            found.append((channel, max(first - begin, 0), min(last - begin, self.here)))
-        return found

@@ -16,7 +16,7 @@ from netgraph.network.carrying import Carrying
 from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
 from netgraph.network.reads import Array
 from netgraph.network.shapes import canonical, count, group_rows, lift
-from netgraph.network.unrolled import UnitConvolution
+from netgraph.network.unrolled import TokenMatmul, UnitConvolution
 from netgraph.network.vertices import At, Form, Stage
 
 
@@ -108,14 +108,16 @@ class Numbering(Carrying):
             *[t.shape for t, _ in terms], *[tuple(c.shape) for _, c in terms if isinstance(c, torch.Tensor)]
         )
         rank = len(shape)
-        lifted = [lift(t.numbers, rank) for t, _ in terms]
+        lifted = [lift(t.numbers if t.alike else t.full, rank) for t, _ in terms]
         small = torch.broadcast_shapes(*[n.shape for n in lifted])
         numbers = [n.expand(small) for n in lifted]
         first = numbers[0]
         if all(torch.equal(first, n) for n in numbers[1:]):
             return self._same_vertices(terms, shape, lifted[0], at)
-        codes = torch.stack([n.reshape(-1) for n in numbers], 1)
-        new = group_rows(codes)[0].reshape(small)
+        if all(t.alike for t, _ in terms):
+            new = group_rows(torch.stack([n.reshape(-1) for n in numbers], 1))[0].reshape(small)
+        else:  # equal numbers in different states make different vertices
+            new = torch.arange(count(small)).reshape(small)
         layer = self._new(kind, shape, new, label=label or kind)
         self.joints[at] = Elementwise(
             at, layer, kind, [(t, n, c) for (t, c), n in zip(terms, numbers, strict=True)], new, self.unit
@@ -150,10 +152,11 @@ class Numbering(Carrying):
     def matmul(self, x: Form, weight: torch.Tensor, label: str = "linear") -> Form:
         """(…, K) times a constant (K, O). Rows with equal numbers share their vertices."""
         at = self.at()
+        x = x if x.alike else replace(x, numbers=x.full)
         features, out = int(weight.shape[0]), int(weight.shape[1])
         lead = tuple(x.numbers.shape[:-1])
         rows = x.numbers.expand(*lead, features).reshape(-1, features)
-        group, representative = group_rows(rows)
+        group, representative = group_rows(rows) if x.alike else (torch.arange(len(rows)),) * 2
         new = (group[:, None] * out + torch.arange(out)).reshape(*lead, out)
         shape = (*x.shape[:-1], out)
         scale = None if x.scale is None else x.scale.expand(x.shape)
@@ -161,7 +164,8 @@ class Numbering(Carrying):
             picks = _row_scale(scale, x, lead, features)[representative]
         layer = self._new("linear", shape, new, weight, label)
         scales = None if scale is None else picks
-        made = Matmul(at, layer, "linear", rows, representative, scales, weight, group.reshape(lead), self.unit)
+        kind = TokenMatmul if self.unit and len(representative) > 1 else Matmul
+        made = kind(at, layer, "linear", rows, representative, scales, weight, group.reshape(lead), self.unit)
         self._learned(at, made, weight)
         return Form(shape, canonical(new), fresh=layer)
 
@@ -276,6 +280,7 @@ class Numbering(Carrying):
     def reduce(self, x: Form, dims: Sequence[int], mean: bool) -> Form:
         """Sum or mean over axes (kept, with size 1): new vertices where different vertices are summed."""
         at = self.at()
+        x = x if x.alike else replace(x, numbers=x.full)
         over = [i for i in dims if x.numbers.shape[i] > 1]
         alike = [i for i in dims if i not in over]
         scale = x.scale

@@ -14,7 +14,8 @@ import netgraph as ng
 from netgraph.errors import GraphError
 from netgraph.graph import blocks as ops
 from netgraph.graph.convolution import Convolution
-from netgraph.graph.sliding import Geometry, Pattern
+from netgraph.graph.sliding import Geometry, Sliding
+from netgraph.graph.tokens import Tokens
 
 
 @st.composite
@@ -35,7 +36,7 @@ def convolutions(draw: Any) -> tuple[Convolution, np.ndarray]:
     there, here = int(np.prod(space)), int(np.prod(outer[1:]))
     wide, high = read + draw(st.integers(0, 2)), made + draw(st.integers(0, 1))
     sources, targets = rng.permutation(wide)[:read], np.sort(rng.permutation(high)[:made])
-    pattern = Pattern(geometry, shape, (read, *space), outer, sources, targets, (high * here, wide * there))
+    pattern = Sliding(geometry, shape, (read, *space), outer, sources, targets, (high * here, wide * there))
     kernel = rng.standard_normal(shape)
     kernel[rng.random(shape) < 0.2] = 0
     terms = draw(st.integers(0, 2))
@@ -105,7 +106,7 @@ def test_convolution_parts_and_masks_are_lists(pair: tuple[Convolution, np.ndarr
 
 def test_convolution_of_another_kernel_is_refused() -> None:
     geometry = Geometry((1,), (0,), (1,), False, (0,), 1)
-    pattern = Pattern(geometry, (1, 1, 3), (1, 5), (1, 3), np.arange(1), np.arange(1), (3, 5))
+    pattern = Sliding(geometry, (1, 1, 3), (1, 5), (1, 3), np.arange(1), np.arange(1), (3, 5))
     with pytest.raises(GraphError, match=r"kernel of shape \(1, 1, 2\), expected \(1, 1, 3\)"):
         Convolution(pattern, np.ones((1, 1, 2)))
     with pytest.raises(GraphError, match=r"columns have shape \(1, 3\), expected \(terms, 5\)"):
@@ -127,3 +128,47 @@ def test_convolution_blocks_of_a_network_stay_implicit() -> None:
     for name in ("weight", "contribution", "attribution"):
         first, second = (g.to_scipy(name).toarray() for g in (graph, listed))
         np.testing.assert_allclose(first, second, atol=1e-6)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 3), st.integers(1, 4), st.integers(0, 2))
+@settings(deadline=None, max_examples=60)
+def test_convolution_of_tokens_is_its_matrix(seed: int, rows: int, outputs: int, inputs: int, terms: int) -> None:
+    """Against the matrix that is written out row by row."""
+    rng = np.random.default_rng(seed)
+    every, n_source = rows + int(rng.integers(0, 2)), rows * inputs + int(rng.integers(0, 3))
+    groups = np.sort(rng.permutation(every)[:rows])
+    sources = rng.permutation(n_source)[: rows * inputs].reshape(rows, inputs)
+    kernel = rng.standard_normal((outputs, inputs))
+    kernel[rng.random(kernel.shape) < 0.3] = 0
+    shape = (every * outputs, n_source)
+    dense = np.zeros(shape)
+    for g, read in zip(groups, sources, strict=True):
+        dense[np.ix_(np.arange(g * outputs, (g + 1) * outputs), read)] = kernel
+    by_row = rng.standard_normal((terms, shape[0])) if terms else None
+    by_column = rng.standard_normal((terms, n_source)) if terms else None
+    if by_row is not None and by_column is not None:
+        dense = dense * (by_row.T @ by_column)
+    made = Convolution(Tokens(kernel.shape, groups, sources, shape), kernel, by_row, by_column)
+    x, y = rng.standard_normal(n_source), rng.standard_normal(shape[0])
+    assert made.unrolled.has_canonical_format and ops.count(made) == np.count_nonzero(dense)
+    for operator in (made, made.listed(), (made + made) / 2, (made + made.listed()) / 2):
+        np.testing.assert_allclose(operator.toarray(), dense, atol=1e-12)
+        np.testing.assert_allclose(ops.matvec(operator, x), dense @ x, atol=1e-10)
+        np.testing.assert_allclose(ops.rmatvec(operator, y), dense.T @ y, atol=1e-10)
+    for size in (1, 3, 10, 10**6):
+        found = np.zeros(shape)
+        for tile in ops.tiles(made, size):
+            found[tile.target, tile.source] += ops.entries(made, tile)
+        np.testing.assert_allclose(found, dense, atol=1e-12)
+
+
+def test_convolution_blocks_of_tokens_stay_implicit() -> None:
+    """A linear layer of 50 tokens holds its weight once, and its edges are those of 50 copies."""
+    torch.manual_seed(0)
+    net = ng.trace(torch.nn.Linear(64, 32), (50, 64))
+    graph = net.graph("unit", inputs=torch.randn(1, 50, 64), target=lambda out: out.sum((1, 2)))
+    (block,) = graph.blocks
+    assert isinstance(block.weight, Convolution) and block.edges == 50 * 64 * 32
+    assert ops.nbytes(block.weight) == 4 * 64 * 32
+    assert len(graph.unrolled().edges) == block.edges
+    assert net.verify()
