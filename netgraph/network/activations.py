@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from netgraph.graph.graph import Graph
-from netgraph.network.assemble import input_means, layers
+from netgraph.network.assemble import layers
+from netgraph.network.flows import input_means
 from netgraph.network.inputs import numpy_dtype
 from netgraph.network.replay import Replay
 

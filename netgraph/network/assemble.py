@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-import torch
 
 from netgraph.graph import blocks as ops
 from netgraph.graph.convolution import Convolution
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.network.blocks import Joint, Part
+from netgraph.network.flows import Summary
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
-from netgraph.network.shapes import canonical, sum_to
-from netgraph.network.vertices import Vertices
 
 
 def layers(numbering: Numbering) -> tuple[Layer, ...]:
@@ -35,119 +33,6 @@ def biases(numbering: Numbering, dtype: Any) -> Array:
         if v.bias is not None:
             out[v.start : v.start + v.size] = v.bias.numpy()
     return out
-
-
-class Summary(NamedTuple):
-    """What a graph says of its inputs: operators per joint and block, vertex columns (n,), the target, how many."""
-
-    edges: dict[str, list[list[Any]]]
-    columns: dict[str, Array]
-    target: float
-    inputs: int
-
-
-class Flows:
-    """What flowed over every edge and through every vertex, summed over the inputs that were played."""
-
-    def __init__(self, numbering: Numbering) -> None:
-        self.numbering = numbering
-        self.edges: dict[str, list[list[Any]]] = {"contribution": [], "attribution": []}
-        self.entry = np.zeros(numbering.n)
-        self.constants = np.zeros(numbering.n)
-        self.biases = np.zeros(numbering.n)
-        self.seed = np.zeros(numbering.n)
-        self.activation = np.zeros(numbering.n)
-        self.target = 0.0
-        self.count = 0
-
-    def add(self, played: Replay, logits: torch.Tensor, objective: torch.Tensor) -> None:
-        """One backward pass: the flows of the inputs that ``played`` holds. ``objective``: (N,), one for each."""
-        objective.sum().backward()
-        if logits.grad is not None:
-            self._through(
-                self.seed, self.numbering.forms[played.tape.logits_slot].numbers, logits.detach() * logits.grad
-            )
-        n = len(objective)
-        numbering = self.numbering
-        flows: dict[str, list[list[Any]]] = {"contribution": [], "attribution": []}
-        for at, joint in numbering.joints.items():
-            record = played.records[at]
-            upstream = record.z.grad if record.z.grad is not None else torch.zeros_like(record.z)
-            flows["contribution"].append(joint.flows(numbering.layers, record, joint.ones(record.z.detach())))
-            flows["attribution"].append(joint.flows(numbering.layers, record, upstream))
-            self._through(self.entry, joint.layer.numbers, record.z.detach() * upstream)
-        for name, values in flows.items():
-            self.edges[name] = (
-                [
-                    [_plus(a, b) for a, b in zip(old, new, strict=True)]
-                    for old, new in zip(self.edges[name], values, strict=True)
-                ]
-                if self.edges[name]
-                else values
-            )
-        for leaf, numbers in played.leaves:
-            if leaf.grad is not None:
-                self._through(self.entry, numbers, leaf.detach() * leaf.grad)
-        for leaf, numbers, bias in played.shares:
-            if leaf.grad is not None:
-                self._through(self.constants, numbers, leaf.detach() * leaf.grad)
-                if bias:
-                    self._through(self.biases, numbers, leaf.detach() * leaf.grad)
-        for v in numbering.layers:
-            activation = vertex_means(v, played.activation(v).detach(), v.read.numbers)
-            self.activation[v.start : v.start + v.size] += activation * n
-        self.target += float(objective.detach().sum())
-        self.count += n
-
-    def summary(self) -> Summary:
-        """Means over the inputs."""
-        n = self.count
-        edges = {name: [[_scaled(op, n) for op in blocks] for blocks in joints] for name, joints in self.edges.items()}
-        columns = {
-            "activation": self.activation / n,
-            "attribution": (self.entry + self.constants) / n,
-            "constant_share": self.constants / n,
-        }
-        return Summary(edges, columns, self.target / n, n)
-
-    def _through(self, total: Array, numbers: torch.Tensor, flow: torch.Tensor) -> None:
-        small = canonical(numbers)
-        values = sum_to(flow, small.shape).reshape(-1).to(torch.float64).cpu().numpy()
-        index = small.reshape(-1).numpy()
-        keep = index >= 0
-        np.add.at(total, index[keep], values[keep])
-
-
-def _plus(a: Any, b: Any) -> Any:
-    if sp.issparse(a):
-        return sp.csr_array((a.data + b.data, a.indices, a.indptr), shape=a.shape)
-    return a + b
-
-
-def vertex_means(v: Vertices, value: torch.Tensor, numbers: torch.Tensor | None = None) -> Array:
-    """(size,) mean over positions and inputs of a value with the given numbers (default: as the layer was made)."""
-    small = canonical(v.numbers if numbers is None else numbers)
-    total = sum_to(value, small.shape)
-    means = (total / (value.numel() / total.numel())).reshape(-1).to(torch.float64).cpu().numpy()
-    index = small.reshape(-1).numpy() - v.start
-    counts = np.bincount(index, minlength=v.size)
-    result: Array = np.bincount(index, means, v.size) / np.maximum(counts, 1)
-    return result
-
-
-def input_means(v: Vertices, value: torch.Tensor, n: int) -> Array:
-    """(n, size) the activation of each vertex on each of ``n`` inputs: means over positions."""
-    moved = [i for i, size in enumerate(v.read.shape) if value.shape[i] != size]
-    axis = moved[0] if moved else 0
-    whole = value.movedim(axis, 0) if n > 1 else value.unsqueeze(0)
-    small = canonical(v.read.numbers)
-    small = small.squeeze(axis) if n > 1 else small
-    total = sum_to(whole, (n, *small.shape))
-    means = (total / (whole.numel() / total.numel())).reshape(n, -1).to(torch.float64).cpu()
-    index = small.reshape(-1) - v.start
-    sums = torch.zeros(n, v.size, dtype=torch.float64).index_add_(1, index, means)
-    result: Array = (sums / torch.bincount(index, minlength=v.size).clamp_min(1)).numpy()
-    return result
 
 
 def build(
@@ -177,10 +62,6 @@ def build(
             columns["gate"] = gates.astype(dtype)
         meta = {**meta, "target_value": flows.target, "inputs": flows.inputs}
     return Graph(layers(numbering), tuple(blocks), columns, meta)
-
-
-def _scaled(operator: Any, n: int) -> Any:
-    return operator if n == 1 else operator / n
 
 
 def _block(joint: Joint, part: Part, values: dict[str, Any], dtype: Any) -> Block:

@@ -20,8 +20,9 @@ import torch
 from netgraph.errors import AnalysisError
 from netgraph.graph import blocks as ops
 from netgraph.graph.sliding import Geometry
+from netgraph.network import kernels
 from netgraph.network.reads import NORMS, Array, Read, entries, places_in, read
-from netgraph.network.shapes import batchify, canonical, count
+from netgraph.network.shapes import batchify_rows, canonical, count
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Vertices
@@ -77,6 +78,9 @@ class Joint(ABC):
     ``shared_with``: name of the layer that was first made by the same parameter, where one was.
     """
 
+    by_kernel = False
+    """Whether its flows follow from the gradient of its weight: W · ∂target/∂W, summed over the taps."""
+
     def __init__(self, at: At, layer: Vertices, kind: str) -> None:
         self.at, self.layer, self.kind = at, layer, kind
         self.factor: torch.Tensor | None = None
@@ -89,7 +93,7 @@ class Joint(ABC):
     def ones(self, z: torch.Tensor) -> torch.Tensor:
         """The upstream that gives contributions: 1, times the scale that was folded into the weights."""
         if self.factor is None:
-            return torch.ones_like(z)
+            return torch.ones((), dtype=z.dtype, device=z.device).expand(z.shape)
         local = canonical(self.layer.numbers) - self.layer.start
         return self.factor.to(z.dtype).to(z.device)[local].expand(z.shape)
 
@@ -100,6 +104,14 @@ class Joint(ABC):
     @abstractmethod
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         """Operators in the layout of :meth:`parts`: weight · value · upstream, summed over positions and inputs."""
+
+    def contributions(self, layers: Sequence[Vertices], record: Record) -> list[Any]:
+        """Operators in the layout of :meth:`parts`: weight · value, summed over positions and inputs."""
+        return self.flows(layers, record, self.ones(record.z))
+
+    def kernel_flows(self, layers: Sequence[Vertices], gradient: torch.Tensor) -> list[Any]:
+        """:meth:`flows` from ∂target/∂W, where they follow from it; ``gradient`` is used up."""
+        raise NotImplementedError
 
     def extents(self, layers: Sequence[Vertices], how: str, itemsize: int) -> list[Extent]:
         """How much :meth:`parts` will hold, in its order: by making them one by one where no formula says it."""
@@ -138,6 +150,7 @@ class Joint(ABC):
 class Grouped(Joint):
     """Groups of rows that each read their own columns through a dense matrix: linear layers and channels."""
 
+    weight: torch.Tensor
     numbers: Array  # (groups, K)
     scale: Array | None  # (groups, K)
     exact: bool
@@ -149,6 +162,21 @@ class Grouped(Joint):
     @abstractmethod
     def flow_matrices(self, record: Record, upstream: torch.Tensor) -> Array:
         """(groups, rows of a group, K), summed over positions and the batch."""
+
+    @abstractmethod
+    def each(self, x: torch.Tensor, upstream: torch.Tensor | None, made: Sequence[int]) -> torch.Tensor:
+        """(B, groups, rows of a group, K) weight · value · upstream of each input, summed over positions.
+
+        Only where :attr:`by_kernel`. ``x``, ``upstream`` (None: ones): (B, …); ``made``: the shape of what was made.
+        """
+
+    @abstractmethod
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        """(1, …) what was read, summed over the inputs (and over whatever else makes no difference)."""
+
+    @abstractmethod
+    def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
+        """(groups, rows of a group, K, taps) of a tensor in the shape of the weight."""
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         reads = read(self.numbers.reshape(-1), layers, self.exact)
@@ -184,9 +212,23 @@ class Grouped(Joint):
         """(groups, rows, K) in the shape of the weight."""
 
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
-        matrices = self.flow_matrices(record, upstream)
+        return self._operators(layers, self.flow_matrices(record, upstream))
+
+    def contributions(self, layers: Sequence[Vertices], record: Record) -> list[Any]:
+        if not self.by_kernel:
+            return super().contributions(layers, record)
+        x = record.values[0]
+        matrices = self.each(self.total(x).double(), None, record.z.shape)[0].to(x.dtype)
+        factor = None if self.factor is None else self.factor.numpy().astype(_numpy(matrices).dtype)
+        return self._operators(layers, _numpy(matrices), factor)
+
+    def kernel_flows(self, layers: Sequence[Vertices], gradient: torch.Tensor) -> list[Any]:
+        flow = self.by_group(gradient.mul_(self.weight.detach().to(gradient))).sum(-1)
+        return self._operators(layers, _numpy(flow))
+
+    def _operators(self, layers: Sequence[Vertices], matrices: Array, factor: Array | None = None) -> list[Any]:
         reads = read(self.numbers.reshape(-1), layers, self.exact)
-        return [self._assemble(r, "sum", None, matrices) for r in reads]
+        return [self._assemble(r, "sum", factor, matrices) for r in reads]
 
     def _assemble(self, r: Read, how: str, factor: Array | None, flows: Array | None = None) -> Any:
         groups, columns = self.numbers.shape
@@ -247,6 +289,7 @@ class Matmul(Grouped):
         super().__init__(at, layer, kind)
         self.numbers, self.exact, self.weight, self.group = rows[representative].numpy(), exact, weight, group
         self.representative = representative
+        self.by_kernel = len(representative) == 1
         self.scale = None if scale is None else scale.numpy()
 
     def _elements(self, t: torch.Tensor) -> Array:
@@ -266,14 +309,24 @@ class Matmul(Grouped):
             )
         return kept[0].t()
 
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        return x.reshape(1, -1, x.shape[-1]).sum(1, keepdim=True)
+
+    def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
+        return kernel.t()[None, :, :, None]
+
+    def each(self, x: torch.Tensor, upstream: torch.Tensor | None, made: Sequence[int]) -> torch.Tensor:
+        weight = self.weight.detach().to(x).t()
+        x = x.reshape(len(x), -1, x.shape[-1])
+        if upstream is None:
+            return (weight * x.sum(1)[:, None, :])[:, None]
+        u = upstream.reshape(len(x), -1, upstream.shape[-1])
+        return (u.transpose(1, 2) @ x).mul_(weight)[:, None]
+
     def flow_matrices(self, record: Record, upstream: torch.Tensor) -> Array:
         x = record.values[0]
-        weight = self.weight.detach().to(x.dtype).to(x.device).t()
+        weight = self.weight.detach().to(x).t()
         k, o = x.shape[-1], upstream.shape[-1]
-        if len(self.numbers) == 1:
-            inner = upstream.reshape(-1, o).t() @ x.reshape(-1, k)
-            flow: Array = (weight * inner).cpu().numpy()[None]
-            return flow
         small = tuple(self.group.shape)
         xs, us = batchify_rows(x, small), batchify_rows(upstream, small)
         group = self.group.reshape(-1)
@@ -281,19 +334,13 @@ class Matmul(Grouped):
         for g in range(len(self.numbers)):
             mask = group == g
             out.append(weight * (us[:, mask].reshape(-1, o).t() @ xs[:, mask].reshape(-1, k)))
-        stacked: Array = torch.stack(out).cpu().numpy()
-        return stacked
-
-
-def batchify_rows(t: torch.Tensor, lead: Sequence[int]) -> torch.Tensor:
-    """(B, rows, features) of a tensor whose leading axes are ``lead`` up to the batch."""
-    features = t.shape[-1]
-    flat = batchify(t, (*lead, features))
-    return flat.reshape(flat.shape[0], count(lead), features)
+        return _numpy(torch.stack(out))
 
 
 class Convolution(Grouped):
     """A convolution between channels: each edge is a kernel."""
+
+    by_kernel = True
 
     def __init__(
         self,
@@ -310,15 +357,14 @@ class Convolution(Grouped):
         self.numbers = channels.reshape(geometry.groups, -1).numpy()
         self.scale = None if scale is None else scale.reshape(geometry.groups, -1).numpy()
 
-    def _by_output(self, kernel: torch.Tensor) -> torch.Tensor:
-        """(groups, outputs of a group, inputs of a group, taps)."""
+    def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
         groups = self.geometry.groups
         if self.geometry.transposed:
             return kernel.reshape(groups, -1, kernel.shape[1], count(kernel.shape[2:])).transpose(1, 2)
         return kernel.reshape(groups, -1, kernel.shape[1], count(kernel.shape[2:]))
 
     def matrix(self, group: int) -> Array:
-        matrix: Array = self._by_output(self.weight.detach())[group].cpu().numpy()
+        matrix: Array = self.by_group(self.weight.detach())[group].cpu().numpy()
         return matrix
 
     def kernel_mask(self, kept: torch.Tensor) -> torch.Tensor:
@@ -326,21 +372,23 @@ class Convolution(Grouped):
         turned = kept.transpose(1, 2) if self.geometry.transposed else kept
         return turned.reshape(self.weight.shape[0], self.weight.shape[1], *taps)
 
+    def total(self, x: torch.Tensor) -> torch.Tensor:
+        return x.sum(0, keepdim=True)
+
+    def each(self, x: torch.Tensor, upstream: torch.Tensor | None, made: Sequence[int]) -> torch.Tensor:
+        weight = self.weight.detach().to(x)
+        if upstream is None:
+            sums = kernels.met(x, weight.shape[2:], made[2:], self.geometry)
+            return (self.by_group(weight) * sums.reshape(len(x), len(self.numbers), 1, -1, sums.shape[2])).sum(-1)
+        gradients = kernels.gradients(x, upstream, weight, self.geometry).mul_(weight)
+        return torch.stack([self.by_group(one).sum(-1) for one in gradients])
+
     def flow_matrices(self, record: Record, upstream: torch.Tensor) -> Array:
-        x, g = record.values[0], self.geometry
-        weight = self.weight.detach().to(x.dtype).to(x.device)
-        _, gradient, _ = torch.ops.aten.convolution_backward(
-            upstream,
-            x.detach(),
-            weight,
-            None,
-            g.stride,
-            g.padding,
-            g.dilation,
-            g.transposed,
-            g.output_padding,
-            g.groups,
-            [False, True, False],
-        )
-        flow: Array = self._by_output(weight * gradient).sum(-1).cpu().numpy()
-        return flow
+        x = record.values[0]
+        weight = self.weight.detach().to(x)
+        return _numpy(self.by_group(weight * kernels.gradient(x, upstream, weight, self.geometry)).sum(-1))
+
+
+def _numpy(t: torch.Tensor) -> Array:
+    array: Array = t.cpu().numpy()
+    return array

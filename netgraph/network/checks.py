@@ -12,10 +12,11 @@ import torch
 from netgraph.graph import blocks as ops
 from netgraph.graph import convolution as implicit
 from netgraph.graph.graph import Block, Graph
-from netgraph.network.assemble import Flows, build, vertex_means
+from netgraph.network.assemble import build
 from netgraph.network.blocks import Convolution, Matmul
 from netgraph.network.description import metadata
 from netgraph.network.elementwise import Linear
+from netgraph.network.flows import Flows, vertex_means
 from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
 from netgraph.network.reads import REDUCTIONS, Array

@@ -12,8 +12,9 @@ import torch
 from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
 from netgraph.network.arguments import Arguments
-from netgraph.network.assemble import Flows, Summary, bias_vertices, build
+from netgraph.network.assemble import bias_vertices, build
 from netgraph.network.description import metadata
+from netgraph.network.flows import Flows, Summary
 from netgraph.network.gauge import Gauges
 from netgraph.network.inputs import numpy_dtype
 from netgraph.network.numbering import Numbering
@@ -100,7 +101,7 @@ def accumulate(
             if aggregate == "mean":
                 assert not isinstance(flows, Spread)
                 gates = granularity == "unit" and flows is None and len(chosen) == 1
-                flows, played = net.flows(granularity, inputs, mine, net.dtype, gates, flows)
+                flows, played = net.flows(granularity, inputs, mine, net.dtype, gates, flows, keep=())
                 found[label] = flows, played if flows.count == 1 else None
                 continue
             spread = (
@@ -108,7 +109,7 @@ def accumulate(
             )
             for i in range(len(chosen)):
                 target_i = mine[i : i + 1] if _per_input(mine, len(chosen)) else mine
-                spread.add(net.flows(granularity, [x[i : i + 1] for x in inputs], target_i, net.dtype)[0])
+                spread.add(net.flows(granularity, [x[i : i + 1] for x in inputs], target_i, net.dtype, keep=())[0])
             found[label] = spread, None
     return dict(sorted(found.items()))
 

@@ -11,7 +11,7 @@ import torch
 
 from netgraph.network.blocks import Extent, Joint, Part, Record, sparse_extent
 from netgraph.network.reads import NORMS, Array, Layout, Read, entries, layout, read
-from netgraph.network.shapes import batchify, count, lift, sum_to
+from netgraph.network.shapes import batchify, count, lift, product_to, sum_to
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Form, Vertices
@@ -341,8 +341,8 @@ class Elementwise(Joint):
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         out = []
         for term in range(len(self.terms)):
-            flow = record.values[term].detach() * record.coefficients[term] * upstream
-            flat = sum_to(flow, self.new.shape).reshape(-1).cpu().numpy()
+            flow = product_to((record.values[term], record.coefficients[term], upstream), self.new.shape)
+            flat = flow.reshape(-1).cpu().numpy()
             out += [block.summed(flat) for block in self._layouts(term, layers)]
         return out
 

@@ -41,7 +41,15 @@ def masked_logits(
     for batch, _ in net.programs.batches(given):
         tape, where = net.programs.tape(batch, numbering), batch[0].device
         played = Replay(
-            tape, numbering, net.dtype, freeze=False, gradients=False, masks=kernels, reference=base, device=where
+            tape,
+            numbering,
+            net.dtype,
+            freeze=False,
+            gradients=False,
+            masks=kernels,
+            reference=base,
+            device=where,
+            keep=(),
         )
         logits.append((played.run(batch), len(batch[0])))
     return rows(logits)

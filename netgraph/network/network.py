@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -11,9 +11,10 @@ import torch
 from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
 from netgraph.network import activations, masking
-from netgraph.network.assemble import Flows, bias_vertices, build
+from netgraph.network.assemble import bias_vertices, build
 from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds, metadata
+from netgraph.network.flows import Flows
 from netgraph.network.gauge import GAUGES, gauge_of
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import refuse_nonfinite
@@ -22,7 +23,7 @@ from netgraph.network.program import GRANULARITIES, Programs
 from netgraph.network.reads import REDUCTIONS
 from netgraph.network.replay import Replay
 from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
-from netgraph.network.targets import objective
+from netgraph.network.targets import named, objective
 from netgraph.network.verify import Verification, verify
 
 if TYPE_CHECKING:
@@ -283,16 +284,27 @@ class Network:
         dtype: torch.dtype,
         gates: bool = False,
         flows: Flows | None = None,
+        keep: Collection[str] | None = None,
     ) -> tuple[Flows, Replay]:
-        """The flows of all inputs, added to ``flows``, and what was played last (the input where there is only one)."""
+        """The flows of all inputs, added to ``flows``, and what was played last (the input where there is only one).
+
+        ``keep``: the layers whose values are kept; by default everything that was played is.
+        """
         dtype = storable(dtype)
         numbering = self.programs.numbering(granularity, given, dtype)
         flows = Flows(numbering) if flows is None else flows
         played: Replay | None = None
         for batch, chosen in self.programs.batches(given, target):
             played = Replay(
-                self.programs.tape(batch, numbering), numbering, dtype, track_gates=gates, device=batch[0].device
+                self.programs.tape(batch, numbering),
+                numbering,
+                dtype,
+                track_gates=gates,
+                device=batch[0].device,
+                watch=flows,
+                keep=keep if keep is None else [*keep, *named(chosen)],
             )
+            flows.begin()
             with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
                 logits = played.run(batch)
                 flows.add(played, logits, objective(chosen)(played, logits))

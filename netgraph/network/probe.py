@@ -63,10 +63,10 @@ class Probe(Replay):
     def _enter(self, leaf: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(self._numbers(numbers, leaf.shape))
 
-    def _constant(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
+    def _constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(self._numbers(numbers, c.shape))  # a constant of a feature's vertex stands in its place
 
-    def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
+    def _constant_vertex(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(self._numbers(numbers, c.shape))
 
     def scale(self, x: Value, k: Any, fold: bool = False) -> Value:

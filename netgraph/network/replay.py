@@ -8,16 +8,20 @@ Shrikumar et al. 2016; on ReLU networks this is LRP-0: Bach et al. 2015).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 
 from netgraph.graph.sliding import Geometry
-from netgraph.network.blocks import Record
+from netgraph.network.blocks import Joint, Record
 from netgraph.network.elementwise import Elementwise, Linear, Select
 from netgraph.network.shapes import batchify, lift
-from netgraph.network.values import Run, Value
+from netgraph.network.values import Run, Scaled, Value, Watch
 from netgraph.network.vertices import At
+
+HOMOGENEOUS = {"relu", "leaky_relu", "prelu", "abs", "rrelu"}
+"""Functions with φ(t·z) = t·φ(z) for t > 0: their secant through the value is their derivative, also at 0."""
 
 
 class Replay(Run):
@@ -56,9 +60,9 @@ class Replay(Run):
             if isinstance(x, Value):
                 parts.append(x)
             elif at in self.numbering.owners:  # joined along positions: a constant of the feature's vertex
-                parts.append(self._constant(x, self.numbering.owners[at]))
+                parts.append(self._constant(at, x, self.numbering.owners[at]))
             else:
-                parts.append(self._constant_vertex(x, self.numbering.lifts[at, 0]))
+                parts.append(self._constant_vertex(at, x, self.numbering.lifts[at, 0]))
         out: Value = self.move(lambda *ts: fn(list(ts)), *parts)
         return out
 
@@ -66,6 +70,8 @@ class Replay(Run):
         """x·k: part of the weights, or a gate where k was taken from the values."""
         at = self.at()
         factor = k.to(self.dtype) if isinstance(k, torch.Tensor) else k
+        if not self.track_gates and at not in self._stages and not isinstance(x, Scaled):
+            return Scaled(x.tensor, factor)
         out = x.tensor * factor
         if at in self.numbering.bases:
             return self._based(at, out)
@@ -89,7 +95,7 @@ class Replay(Run):
         added = torch.as_tensor(c, dtype=self.dtype, device=self.device).detach()
         if not self.freeze and isinstance(c, torch.Tensor) and c.requires_grad:
             return Value(x.tensor + c)
-        out = x.tensor + self._share(added, numbers, at in self.numbering.bases)
+        out = self._shared(at, _plus(x, added), added, numbers, at in self.numbering.bases)
         if at in self.numbering.bases:
             return self._based(at, out)
         if not self.track_gates:
@@ -101,21 +107,22 @@ class Replay(Run):
         """φ(z) = slope·z + φ(0), the secant's slope (φ(z) − φ(0))/z held fixed; φ′(0) at z = 0."""
         at = self.at()
         z = x.tensor
-        if not self.freeze:
+        if not self.freeze or (name in HOMOGENEOUS and not self.track_gates):
             out = fn(z)
-            self.reads[at] = out
+            self._stands(at, out)
             return Value(out)
         with torch.no_grad():
             held = z.detach()
-            a, at_zero = fn(held), fn(torch.zeros((), dtype=z.dtype, device=z.device))
-            slope = torch.where(held != 0, (a - at_zero) / torch.where(held != 0, held, torch.ones_like(held)), 0)
-            if bool((held == 0).any()):
-                slope = torch.where(held == 0, _slope_at_zero(fn, held), slope)
+            at_zero = fn(torch.zeros((), dtype=z.dtype, device=z.device))
+            slope = (fn(held) - at_zero).div_(held)
+            silent = held == 0
+            if bool(silent.any()):
+                slope = torch.where(silent, _slope_at_zero(fn, held), slope)
         out = z * slope
         constant = at_zero.expand(z.shape)
         if bool((at_zero != 0).any()):
-            out = out + self._share(lift(at_zero, z.dim()), self.numbering.owners[at])
-        self.reads[at] = out
+            out = self._shared(at, out.add_(at_zero), lift(at_zero, z.dim()), self.numbering.owners[at])
+        self._stands(at, out)
         if not self.track_gates:
             return Value(out)
         gate, rest = x.tie()
@@ -126,19 +133,19 @@ class Replay(Run):
         at = self.at()
         joint = self.numbering.joints.get(at)
         coefficients = [c.to(self.dtype) if isinstance(c, torch.Tensor) else c for _, c in terms]
-        if joint is None:
-            out = sum(
-                (v.tensor * c for (v, _), c in zip(terms[1:], coefficients[1:], strict=True)),
-                terms[0][0].tensor * coefficients[0],
-            )
-            return self._merged(terms, coefficients, out, at)
         values = [v.tensor for v, _ in terms]
+        if joint is None:
+            return self._merged(terms, coefficients, _weighted(values, coefficients), at)
         if self.masks is not None and at in self.masks:
             kept = self.masks[at]
             base = self.reference[at]
             values = [b + m * (v - b) for v, m, b in zip(values, kept, base, strict=True)]
-        out = sum((v * c for v, c in zip(values[1:], coefficients[1:], strict=True)), values[0] * coefficients[0])
-        return self._made(at, out, [v for v, _ in terms], [torch.as_tensor(c).detach() for c in coefficients])
+        return self._made(
+            at,
+            _weighted(values, coefficients),
+            [v for v, _ in terms],
+            [torch.as_tensor(c).detach() for c in coefficients],
+        )
 
     def _merged(
         self, terms: Sequence[tuple[Value, Any]], coefficients: Sequence[Any], out: torch.Tensor, at: At
@@ -193,29 +200,59 @@ class Replay(Run):
     def _affine(
         self, at: At, x: Value, weight: torch.Tensor, op: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     ) -> Value:
-        if self.masks is None or at not in self.masks or isinstance(self.numbering.joints[at], Linear):
-            return self._made(at, op(x.tensor, weight), [x], [])
-        base = self.reference[at][0]
-        return self._made(at, op(x.tensor - base, weight * self.masks[at]) + op(base, weight), [x], [])
+        joint, watch = self.numbering.joints[at], self.watch
+        if self.masks is not None and at in self.masks and not isinstance(joint, Linear):
+            base = self.reference[at][0]
+            return self._made(at, op(x.tensor - base, weight * self.masks[at]) + op(base, weight), [x], [])
+        if self.gradients and watch is not None and watch.kernels and joint.by_kernel:
+
+            def learn(leaf: torch.Tensor) -> None:
+                assert leaf.grad is not None
+                watch.kernel(at, leaf.grad)
+                leaf.grad = None
+
+            weight = weight.detach().requires_grad_()
+            weight.register_post_accumulate_grad_hook(learn)
+        return self._made(at, op(x.tensor, weight), [x], [])
 
     def _made(
         self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None
     ) -> Value:
-        """New vertices: keep what the flows need, and start afresh."""
+        """New vertices: tell what went through, keep what is asked for, and start afresh."""
         joint = self.numbering.joints[at]
         if self.masks is not None and at in self.masks and isinstance(joint, Linear):
             played = Record([sources[0].tensor], z, coefficients, index=index)
             z = joint.cut(sources[0].tensor, self.reference[at][0], self.masks[at], z, played)
-        if self.gradients and z.requires_grad:
-            z.retain_grad()
-        record = Record([v.tensor.detach() for v in sources], z, coefficients, index=index)
+        record = Record([v.tensor.detach() for v in sources], z.detach(), coefficients, index=index)
         if self.track_gates:
             ties = [v.tie() for v in sources]
             alike = isinstance(joint, Elementwise)  # its sources broadcast to what they make
             record.gates = [gate.expand(z.shape) if alike else gate for gate, _ in ties]
             record.constants = [rest.expand(z.shape) if alike else rest for _, rest in ties]
-        self.records[at] = record
+        if self.watch is not None:
+            self._watched(self.watch, joint, record, z)
+        if self.keep is None or joint.layer.name in self.keep:
+            if self.gradients and z.requires_grad:
+                z.retain_grad()
+            self.records[at] = replace(record, z=z)
+        elif len(self.inputs[0]) == 1:
+            self.records[at] = replace(record, values=[], z=z.new_empty(0))
         return self._fresh(z)
+
+    def _watched(self, watch: Watch, joint: Joint, record: Record, z: torch.Tensor) -> None:
+        with torch.no_grad():
+            watch.made(joint.at, record)
+            if joint.layer.read.at is None:
+                watch.activation(joint.layer, record.z)
+        if not (self.gradients and z.requires_grad):
+            return
+        if watch.kernels and joint.by_kernel:
+            record = replace(record, values=[])  # the weight's gradient stands for them
+
+        def flowed(gradient: torch.Tensor) -> None:
+            watch.upstream(joint.at, record, gradient)
+
+        z.register_hook(flowed)
 
     def pool(self, x: Value, op: Callable[[torch.Tensor], torch.Tensor], entries: Any, spatial: int) -> Value:
         """A linear operation on positions."""
@@ -279,9 +316,28 @@ class Replay(Run):
             if isinstance(part, Value):
                 parts.append(part)
             else:
-                parts.append(self._constant_vertex(torch.as_tensor(part), self.numbering.lifts[at, i]))
+                parts.append(self._constant_vertex(at, torch.as_tensor(part), self.numbering.lifts[at, i]))
         out: Value = self.move(fn, *parts)
         return out
+
+
+def _plus(x: Value, added: torch.Tensor) -> torch.Tensor:
+    """x + added, in the memory of a product that nobody else has seen."""
+    if isinstance(x, Scaled):
+        product = x.fresh()
+        if torch.broadcast_shapes(product.shape, added.shape) == product.shape:
+            return product.add_(added)
+        return product + added
+    return x.tensor + added
+
+
+def _weighted(values: Sequence[torch.Tensor], coefficients: Sequence[Any]) -> torch.Tensor:
+    """Σ coefficient · value."""
+    terms = [v if isinstance(c, int) and c == 1 else v * c for v, c in zip(values, coefficients, strict=True)]
+    out = terms[0]
+    for term in terms[1:]:
+        out = out + term
+    return out
 
 
 def _slope_at_zero(fn: Callable[[torch.Tensor], torch.Tensor], like: torch.Tensor) -> torch.Tensor:

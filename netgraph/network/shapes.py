@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import mul
 
 import torch
 
 from netgraph.errors import ModelError
 from netgraph.graph.sliding import Geometry
+
+_PIECE = 1 << 18
 
 
 class BatchMismatch(ModelError):
@@ -71,6 +75,33 @@ def sum_to(t: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
     return t.sum(over, keepdim=True) if over else t
 
 
+def product_to(factors: Sequence[torch.Tensor], shape: Sequence[int]) -> torch.Tensor:
+    """:func:`sum_to` of the product, piece by piece along a first axis that is summed: nothing large is made."""
+    full = torch.broadcast_shapes(*[f.shape for f in factors], tuple(shape))
+    small = [1] * (len(full) - len(shape)) + list(shape)
+    wide = [lift(f, len(full)) for f in factors]
+    outer = [f for f in wide if all(a in (1, b) for a, b in zip(f.shape, small, strict=True))]
+    inner = [f for f in wide if not any(f is g for g in outer)]
+    if not inner:
+        return sum_to(prod(outer).expand(full), shape)
+    n = full[0]
+    step = max(1, _PIECE * n // max(count(full), 1))
+    if len(inner) == 1 or small[0] != 1 or step >= n:
+        total = sum_to(prod(inner).expand(full), small)
+    else:
+        pieces = [
+            sum_to(prod([f if len(f) == 1 else f[i : i + step] for f in inner]).expand(-1, *full[1:]), small)
+            for i in range(0, n, step)
+        ]
+        total = torch.stack(pieces).sum(0)
+    return prod([total, *outer]).reshape(tuple(shape))
+
+
+def prod(factors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The product of tensors, element by element."""
+    return reduce(mul, factors)
+
+
 def batchify(t: torch.Tensor, small: Sequence[int]) -> torch.Tensor:
     """(B, elements of ``small``): axes of size 1 in ``small`` but not in ``t`` become the batch."""
     t = lift(t, len(small))
@@ -79,6 +110,13 @@ def batchify(t: torch.Tensor, small: Sequence[int]) -> torch.Tensor:
     batch = [i for i, n in enumerate(small) if n == 1 and t.shape[i] > 1]
     rest = [i for i in range(t.dim()) if i not in batch]
     return t.permute(*batch, *rest).reshape(count([t.shape[i] for i in batch]), count(small))
+
+
+def batchify_rows(t: torch.Tensor, lead: Sequence[int]) -> torch.Tensor:
+    """(B, rows, features) of a tensor whose leading axes are ``lead`` up to the batch."""
+    features = t.shape[-1]
+    flat = batchify(t, (*lead, features))
+    return flat.reshape(flat.shape[0], count(lead), features)
 
 
 def conv_entries(

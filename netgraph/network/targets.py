@@ -48,6 +48,11 @@ def objective(target: Any) -> Objective:
     return lambda played, logits: _classes(target, logits, 1 if played is None else len(played.inputs[0]))
 
 
+def named(target: Any) -> list[str]:
+    """The layers whose values a target asks for: that of a vertex id."""
+    return [target.rpartition(":")[0]] if isinstance(target, str) and ":" in target else []
+
+
 def _called(target: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor, played: Replay) -> torch.Tensor:
     values, n = torch.as_tensor(target(logits)), len(played.inputs[0])
     if values.numel() != n:

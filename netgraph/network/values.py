@@ -1,13 +1,12 @@
 """Values while they are played: what is kept of them, and how they hang on their vertices.
 
-A tracked value is ``scale · (gate · z + constant)`` of its vertices' values z; a constant that enters is a leaf of its
-own, so that one backward pass tells its share, too.
+A tracked value is ``scale · (gate · z + constant)`` of its vertices' values z. A :class:`Watch` is told of every value
+and every gradient as they come, so that nothing needs to be kept for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,18 +15,25 @@ from netgraph.network.blocks import Record
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup, makes_vertices
 from netgraph.network.play import cast, constants, execute
-from netgraph.network.shapes import BatchMismatch, canonical, lift, sum_to
+from netgraph.network.shapes import BatchMismatch, lift, sum_to
 from netgraph.network.tape import Call, Tape, fill
 from netgraph.network.vertices import At, Vertices
 
 
-@dataclass(frozen=True, eq=False)
 class Value:
     """A tracked tensor while it is played. ``gate`` and ``constant`` tie it to its vertices: scale·(gate·z + …)."""
 
-    tensor: torch.Tensor
-    gate: torch.Tensor | None = None
-    constant: torch.Tensor | None = None
+    def __init__(
+        self, tensor: torch.Tensor, gate: torch.Tensor | None = None, constant: torch.Tensor | None = None
+    ) -> None:
+        self._tensor: torch.Tensor | None = tensor
+        self.gate, self.constant = gate, constant
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        """What was played."""
+        assert self._tensor is not None
+        return self._tensor
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -38,6 +44,51 @@ class Value:
         """(gate, constant), where they are tracked."""
         assert self.gate is not None and self.constant is not None
         return self.gate, self.constant
+
+
+class Scaled(Value):
+    """A value times a constant, not multiplied out before it is read: a shift that follows adds to it in place."""
+
+    def __init__(self, source: torch.Tensor, factor: Any) -> None:
+        self._tensor = self.gate = self.constant = None
+        self.source, self.factor = source, factor
+
+    def fresh(self) -> torch.Tensor:
+        """The product, in memory of its own."""
+        product: torch.Tensor = self.source * self.factor
+        return product
+
+    @property
+    def tensor(self) -> torch.Tensor:
+        if self._tensor is None:
+            self._tensor = self.fresh()
+        return self._tensor
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(torch.broadcast_shapes(self.source.shape, getattr(self.factor, "shape", ())))
+
+
+class Watch:
+    """Is told what is played while it is played. The tensors that it is given are detached: to read, not to keep."""
+
+    kernels = False
+    """Whether the gradients of weights are wanted where a joint's flows follow from them."""
+
+    def activation(self, layer: Vertices, value: torch.Tensor) -> None:
+        """A layer's value after its own activation function."""
+
+    def made(self, at: At, record: Record) -> None:
+        """A joint made vertices."""
+
+    def upstream(self, at: At, record: Record, gradient: torch.Tensor) -> None:
+        """∂target/∂z of what a joint made."""
+
+    def kernel(self, at: At, gradient: torch.Tensor) -> None:
+        """∂target/∂W of a joint's weight."""
+
+    def constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor, bias: bool, gradient: torch.Tensor) -> None:
+        """A constant c of the vertices ``numbers`` (their bias?) entered a value that has this gradient."""
 
 
 class Run:
@@ -52,11 +103,12 @@ class Run:
     track_gates : also carry gate and constant of every value (frozen runs).
     masks : step -> mask in the shape that its joint plays, for runs with edges cut.
     reference : step -> what its sources carry where an edge is cut.
+    watch : is told of values, gradients and constants as they come.
+    keep : names of the layers whose values are kept; None: everything is, gradients included.
 
     Attributes
     ----------
-    records : step -> what went through the joint there, for the flows.
-    shares : (constant leaf, numbers it belongs to, whether it is their bias): their flows are the constants' shares.
+    records : step -> what went through the joint there; only what a graph of a single input needs, unless it is kept.
     reads : step -> the value of a layer after a step that completed it, or after its activation function.
     inputs : the inputs that were played.
     leaves : (leaf, its vertices) of everything that entered the graph: floating inputs, one-hot vectors.
@@ -73,12 +125,14 @@ class Run:
         masks: Mapping[At, Any] | None = None,
         reference: Mapping[At, Sequence[torch.Tensor]] | None = None,
         device: torch.device | str = "cpu",
+        watch: Watch | None = None,
+        keep: Collection[str] | None = None,
     ) -> None:
         self.tape, self.numbering, self.dtype, self.device = tape, numbering, dtype, device
         self.freeze, self.gradients, self.track_gates = freeze, gradients, track_gates
         self.masks, self.reference = masks, reference or {}
+        self.watch, self.keep = watch, keep
         self.records: dict[At, Record] = {}
-        self.shares: list[tuple[torch.Tensor, torch.Tensor, bool]] = []
         self.reads: dict[At, torch.Tensor] = {}
         self.inputs: list[torch.Tensor] = []
         self.leaves: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -86,10 +140,16 @@ class Run:
         self._values: dict[int, Any] = {}
         self._call: Call | None = None
         self._step = 0
+        self._stages: dict[At, list[Vertices]] = {}  # step -> the layers whose z or activation stands after it
+        for layer in numbering.layers:
+            for at in {layer.entry.at, layer.read.at} - {None}:
+                assert at is not None
+                self._stages.setdefault(at, []).append(layer)
 
     def run(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
         """Play; returns the logits (the output before a final softmax)."""
         self._values = dict(constants(self.tape, self.dtype, self.device))
+        left = dict(self.tape.uses)
         for slot, x in zip(self.tape.inputs, self.tape.own(inputs), strict=True):
             leaf = cast(x, self.dtype, self.device).clone()
             self.inputs.append(leaf)
@@ -108,11 +168,20 @@ class Run:
                     self._play(call)
                     if stop in call.outputs:
                         break
+                for slot in call.reads if self.keep is not None and call.index in self.tape.needed else ():
+                    left[slot] -= 1
+                    if left[slot] == 0:
+                        self._values.pop(slot, None)
         value = self._values[stop]
         if not isinstance(value, Value):
             raise BatchMismatch("the output does not depend on the input")
         if self.gradients and value.tensor.requires_grad:
             value.tensor.retain_grad()
+        if self.watch is not None:
+            made = self.numbering.joint_of
+            for layer in self.numbering.layers:
+                if layer.name not in made:
+                    self.watch.activation(layer, self.activation(layer).detach())
         return value.tensor
 
     def _play(self, call: Call) -> None:
@@ -201,16 +270,24 @@ class Run:
         """A step that completed a vertex's own value."""
         if self.track_gates and out.requires_grad:
             out.retain_grad()
-        self.reads[at] = out
+        self._stands(at, out)
         return self._fresh(out)
 
-    def _constant(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
-        leaf = self._share(c, numbers)
-        if not self.track_gates:
-            return Value(leaf)
-        return Value(leaf, torch.zeros_like(c), c.detach().clone())
+    def _stands(self, at: At, out: torch.Tensor) -> None:
+        """A value that may be that of a layer."""
+        for layer in self._stages.get(at, ()):
+            if self.keep is None or layer.name in self.keep:
+                self.reads[at] = out
+            if self.watch is not None and layer.read.at == at:
+                self.watch.activation(layer, out.detach())
 
-    def _constant_vertex(self, c: torch.Tensor, numbers: torch.Tensor) -> Value:
+    def _constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
+        shared = self._shared(at, c.clone(), c, numbers)
+        if not self.track_gates:
+            return Value(shared)
+        return Value(shared, torch.zeros_like(c), c.detach().clone())
+
+    def _constant_vertex(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         """A constant that is a vertex of its own."""
         held = c.detach().to(self.dtype)
         vertices = numbers.expand(lift(held, numbers.dim()).shape) if numbers.numel() == 1 else numbers
@@ -218,14 +295,19 @@ class Run:
         if bool(alive.any()):
             mean = sum_to(lift(held, numbers.dim()), vertices.shape) / (held.numel() / vertices.numel())
             self._sources[int(vertices[alive].min())] = mean[alive]
-        return self._fresh(self._share(held, numbers))
+        return self._fresh(self._shared(at, held.clone(), held, numbers))
 
-    def _share(self, c: torch.Tensor, numbers: torch.Tensor, bias: bool = False) -> torch.Tensor:
-        """A leaf whose flow is the share of a constant; its elements follow the vertices that it belongs to."""
-        if not (self.gradients and self.freeze) or not bool(c.any()):
-            return c
-        c = lift(c, numbers.dim()) if c.dim() < numbers.dim() else c
-        small = canonical(c)
-        leaf = small.expand(torch.broadcast_shapes(small.shape, numbers.shape)).clone().requires_grad_()
-        self.shares.append((leaf, numbers, bias))
-        return leaf.expand(torch.broadcast_shapes(leaf.shape, c.shape))
+    def _shared(
+        self, at: At, out: torch.Tensor, c: torch.Tensor, numbers: torch.Tensor, bias: bool = False
+    ) -> torch.Tensor:
+        """``out``, which a constant c of the vertices ``numbers`` was added to: ∂out is ∂c, so its share is c·∂out."""
+        watch = self.watch
+        if watch is None or not (self.gradients and self.freeze) or not bool(c.any()):
+            return out
+        out = out if out.requires_grad else out.requires_grad_()
+
+        def share(gradient: torch.Tensor) -> None:
+            watch.constant(at, c.detach(), numbers, bias, gradient)
+
+        out.register_hook(share)
+        return out
