@@ -116,8 +116,10 @@ class Carrying(Layers):
 
     def stays_alike(self, x: Form, c: Any) -> bool:
         """Whether the elements of every unit stay in one state when ``c`` (known, or frozen) is applied to them."""
-        if not self.unit or not x.alike or not isinstance(c, torch.Tensor) or x.fresh is not None or c.numel() == 1:
+        if not self.unit or not x.alike or not isinstance(c, torch.Tensor) or c.numel() == 1:
             return x.alike
+        if x.fresh is not None and x.numbers.numel() == count(x.shape):  # each unit stands in one element
+            return True
         if c.is_meta:  # alike where it is broadcast over the elements of a unit
             shape = [n if k > 1 else 1 for n, k in zip(x.shape, lift(c, len(x.shape)).shape, strict=True)]
             numbers = x.numbers.expand(torch.broadcast_shapes(x.numbers.shape, shape)).reshape(-1)

@@ -83,7 +83,7 @@ def _convolution(
 
 def _batch_norm(run: Any, call: Any, x: Any, weight: Any, bias: Any, mean: Any, var: Any, *rest: Any) -> Any:
     """s·x + (β − s·μ) with s = γ/√(σ² + ε), the running statistics; folded into the layer before where it can be."""
-    training = next((r for r in rest if isinstance(r, bool)), call.name == "_batch_norm_with_update")
+    training = next((r for r in rest if isinstance(r, bool)), False)
     eps = [r for r in rest if isinstance(r, float)][-1]
     if mean is None or var is None or training:
         if training and is_instance_norm(run, call):
@@ -204,11 +204,9 @@ ROWS = [
         for name in (
             "native_batch_norm",
             "cudnn_batch_norm",
-            "_native_batch_norm_legit",
             "_native_batch_norm_legit_no_training",
             "_batch_norm_no_update",
             "miopen_batch_norm",
-            "_batch_norm_with_update",
         )
     ),
     *(

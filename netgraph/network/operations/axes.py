@@ -56,7 +56,7 @@ def _scatter_add(run: Any, call: Any, base: Any, dim: int, index: Any, source: A
         )
     kept = [slice(0, n) for n in index.shape]
     batch = kept[0] if index.shape[0] != 1 else slice(None)  # a batch of one while vertices are numbered
-    part = [batch, *kept[1:]]
+    part = (batch, *kept[1:])
     source = run.move(lambda t: t[part], source) if run.tracked(source) else source[part]
     return _index_add(run, call, base, dim, rows[0], source)
 

@@ -23,7 +23,7 @@ def _first(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     return [run.move(lambda t: t, x), None]
 
 
-def _reshape(run: Any, call: Any, x: Any, shape: Any) -> Any:
+def _reshape(run: Any, call: Any, x: Any, shape: Any, *strides: Any) -> Any:
     """The same elements in another shape (a view of other memory may not exist: reshape)."""
     return run.move(lambda t: t.reshape(shape), x)
 

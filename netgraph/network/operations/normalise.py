@@ -56,19 +56,6 @@ def instance_norm(run: Any, x: Any, weight: Any, bias: Any, eps: float) -> Any:
     return [y if bias is None else run.shift(y, bias.reshape(per_channel)), None, None]
 
 
-def _rms_norm(run: Any, call: Any, x: Any, shape: Any, weight: Any = None, eps: Any = None) -> Any:
-    """γ·x/√(mean x² + ε) over the last axes, 1/√ held fixed."""
-    dims = list(range(-len(shape), 0))
-
-    def factor(t: torch.Tensor) -> torch.Tensor:
-        added = torch.finfo(call_dtype).eps if eps is None else eps
-        return (t.square().mean(dims, keepdim=True) + added).rsqrt()
-
-    call_dtype = run.tape.dtype
-    y = run.scale(x, run.frozen(factor, x))
-    return [y if weight is None else run.scale(y, weight), None]
-
-
 def _held(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """φ(x) = x · (φ(x)/x), the quotient held fixed: for functions without a finite value at 0."""
     return run.scale(x, run.frozen(lambda t: call.op(t, *rest, **options) / t, x))
@@ -94,7 +81,6 @@ def _log_softmax(run: Any, call: Any, x: Any, dim: int, *rest: Any) -> Any:
 ROWS = [
     Operation("native_layer_norm", "normalise", _layer_norm, _layer_norm.__doc__ or ""),
     Operation("native_group_norm", "normalise", _group_norm, _group_norm.__doc__ or ""),
-    Operation("_fused_rms_norm", "normalise", _rms_norm, _rms_norm.__doc__ or ""),
     Operation("renorm", "normalise", _renorm, _renorm.__doc__ or ""),
     Operation("_softmax", "normalise", _softmax, _softmax.__doc__ or "", pattern=True),
     Operation("_safe_softmax", "normalise", _softmax, _softmax.__doc__ or "", pattern=True),

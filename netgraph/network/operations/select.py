@@ -128,7 +128,7 @@ def _gather(run: Any, call: Any, x: Any, dim: int, index: Any, *rest: Any, **opt
     if not run.decide(lambda: index.is_meta):
         return run.move(lambda t: call.op(t, dim, index), x)
     dim %= len(run.shape(x))
-    part = [slice(None) if i == dim else slice(n) for i, n in enumerate(index.shape)]
+    part = tuple(slice(None) if i == dim else slice(n) for i, n in enumerate(index.shape))
     last = run.move(lambda t: t[part].movedim(dim, -1), x)
     wanted = index.movedim(dim, -1)
     n, k = run.shape(last)[-1], wanted.shape[-1]
