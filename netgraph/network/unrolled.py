@@ -13,11 +13,11 @@ import torch
 from netgraph.graph.convolution import Convolution, column_sums
 from netgraph.graph.sliding import Geometry, Sliding
 from netgraph.graph.tokens import Tokens
-from netgraph.network.blocks import Matmul, Record, batchify_rows
+from netgraph.network.blocks import Matmul, Record
 from netgraph.network.elementwise import Entries, Linear
 from netgraph.network.implicit import Held, Implicit, as_numpy
 from netgraph.network.reads import Array, read
-from netgraph.network.shapes import batchify, conv_entries, count
+from netgraph.network.shapes import batchify, batchify_rows, conv_entries, count
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Vertices
