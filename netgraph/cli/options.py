@@ -45,11 +45,14 @@ Granularity = Annotated[
     typer.Option(
         "--granularity",
         metavar="NAME",
-        help="What a vertex is: channel (the default; a unit of a dense layer), unit or layer.",
+        help="What a vertex is: channel (the default; a unit of a dense layer), unit, head (of attention) or layer.",
     ),
 ]
 Reduce = Annotated[
     str, typer.Option("--reduce", help="A kernel's taps to one channel weight: l1, l2, max, sum or mean.")
+]
+Gauge = Annotated[
+    str, typer.Option("--gauge", help="none, or balanced: hidden units rescaled until both sides weigh the same.")
 ]
 Bias = Annotated[
     str, typer.Option("--bias", help="Biases as a vertex column, or as vertices of their own: column, vertex.")

@@ -24,6 +24,7 @@ class How:
     activation: str | None = None
     granularity: str | None = None
     reduce: str = "l1"
+    gauge: str = "none"
     bias: str = "column"
     inputs: Path | None = None
     row: int = 0
@@ -64,7 +65,7 @@ def open_graph(file: Path, how: How, granularity: str = "channel", target_alone:
     inputs = None if how.inputs is None else one_input(how.inputs, how.row)
     target = None if how.inputs is None else parse_target(how.target)
     return network.graph(
-        how.granularity or granularity, how.reduce, "none", how.bias, inputs, target, max_edges=how.max_edges
+        how.granularity or granularity, how.reduce, how.gauge, how.bias, inputs, target, max_edges=how.max_edges
     )
 
 

@@ -49,6 +49,7 @@ def export(
     activation: opt.Activation = None,
     granularity: opt.Granularity = None,
     reduce: opt.Reduce = "l1",
+    gauge: opt.Gauge = "none",
     bias: opt.Bias = "column",
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
@@ -61,9 +62,10 @@ def export(
     """Write a network's graph as tables: vertices.csv, edges.csv, manifest.json.
 
     With --inputs and --target the tables also carry what each vertex and edge does at one of the inputs (--row) and its
-    share of that output, and activations.csv what every vertex does at each of them.
+    share of that output, and activations.csv what every vertex does at each of them (in the network's own scales, also
+    where --gauge balances the tables; not for heads and layers).
     """
-    how = How(model, input_shape, activation, granularity, reduce, bias, inputs, row, target, max_edges)
+    how = How(model, input_shape, activation, granularity, reduce, gauge, bias, inputs, row, target, max_edges)
     if dry_run:
         with working(f"measuring {file}"):
             network = open_network(file, how)
@@ -75,7 +77,7 @@ def export(
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
         activations = None
-        if inputs is not None and granularity != "layer":
+        if inputs is not None and granularity not in ("layer", "head"):
             values, _ = read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
         ng.write_graph(graph, out, activations=activations)

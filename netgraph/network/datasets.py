@@ -16,6 +16,7 @@ from netgraph.network.assemble import bias_vertices, build
 from netgraph.network.description import metadata
 from netgraph.network.flows import Flows, Summary
 from netgraph.network.gauge import Gauges
+from netgraph.network.heads import FINE, coarse
 from netgraph.network.inputs import numpy_dtype
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
@@ -74,7 +75,8 @@ def graphs_over(
 ) -> dict[int, Graph]:
     """Label (or :data:`EVERYTHING`) -> the graph of its inputs."""
     graphs, gauges = {}, Gauges(reduce, numpy_dtype(net.dtype))
-    for label, (flows, played) in accumulate(net, granularity, batches, target, aggregate, by).items():
+    fine = FINE.get(granularity, granularity)
+    for label, (flows, played) in accumulate(net, fine, batches, target, aggregate, by).items():
         meta = metadata(net, granularity, reduce, flows.numbering, (target,))
         meta.update({"aggregate": aggregate} | ({} if by is None else {"label": label}))
         graph = build(flows.numbering, reduce, numpy_dtype(net.dtype), meta, flows.summary(), played)
@@ -82,7 +84,7 @@ def graphs_over(
             graph = gauges.of(flows.numbering).apply(graph)
         if bias == "vertex" and isinstance(flows, Flows):
             graph = bias_vertices(graph, flows.biases / flows.count)
-        graphs[label] = graph
+        graphs[label] = coarse(graph, granularity, flows.numbering, reduce)
     return graphs
 
 

@@ -24,15 +24,16 @@ def layer_name(tape: Tape, call: Call, kind: str, weight: Any = None) -> tuple[s
             module = owners[0]
         if owners and module == "":
             found = [n for s, n in tape.names.items() if tape.constants[s].untyped_storage().data_ptr() == storage]
-            return "", _safe(found[0], kind) if found and found[0] != "weight" else f"{kind}_"
+            return "", safe(found[0], kind) if found and found[0] != "weight" else f"{kind}_"
         if owners:
-            return module, _safe(module, kind)
+            return module, safe(module, kind)
     leaf = bool(tape.owners.get(module)) or (module and not any(m.startswith(module + ".") for m in tape.modules))
     if leaf and module:
-        return module, _safe(module, kind)
-    return module, f"{_safe(module, kind)}.{kind}" if module else f"{kind}_"
+        return module, safe(module, kind)
+    return module, f"{safe(module, kind)}.{kind}" if module else f"{kind}_"
 
 
-def _safe(name: str, kind: str) -> str:
+def safe(name: str, kind: str) -> str:
+    """A name that can stand in an id: of letters, digits, dots, dashes and underscores, a letter first."""
     clean = "".join(c if c.isalnum() or c in "._-" else "_" for c in name)
     return clean if clean[:1].isalpha() else f"{kind}_{clean}"

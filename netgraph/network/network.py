@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, unknown
 from netgraph.graph.graph import Graph
 from netgraph.network import activations, masking
-from netgraph.network.assemble import bias_vertices, build
-from netgraph.network.datasets import AGGREGATES, EVERYTHING, graphs_over, stream
-from netgraph.network.description import fingerprint, kinds, metadata
+from netgraph.network.datasets import EVERYTHING, graphs_over, stream
+from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows
-from netgraph.network.gauge import GAUGES, gauge_of
+from netgraph.network.graphs import check, of_weights
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import refuse_nonfinite
 from netgraph.network.play import play
-from netgraph.network.program import GRANULARITIES, Programs
-from netgraph.network.reads import REDUCTIONS
+from netgraph.network.program import Programs
 from netgraph.network.replay import Replay
 from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
 from netgraph.network.targets import named, objective
@@ -165,7 +162,9 @@ class Network:
 
         Parameters
         ----------
-        granularity : "channel" (units of linear layers, channels of convolutions), "unit" (every element) or "layer".
+        granularity : "channel" (units of linear layers, channels of convolutions), "unit" (every element), "layer", or
+            "head": as "channel", with a vertex for each attention head in place of the features of its values (see
+            :mod:`netgraph.network.heads`).
         reduce : what a kernel with several taps weighs: "l1", "l2", "max" (norms), "sum" or "mean" (signed).
         gauge : "none": scales as the parameters have them. "balanced": each hidden vertex whose value passes only
             through positively homogeneous functions (ReLU, leaky ReLU, maxima, means, sums …) is rescaled until
@@ -216,36 +215,11 @@ class Network:
         >>> graph.columns["constant_share"]
         array([0., 0., 5.], dtype=float32)
         """
-        for option, value, known in (
-            ("granularity", granularity, GRANULARITIES),
-            ("reduction", reduce, REDUCTIONS),
-            ("bias", bias, ("column", "vertex")),
-            ("gauge", gauge, GAUGES),
-            ("aggregate", aggregate, AGGREGATES),
-        ):
-            if value not in known:
-                raise unknown(option, value, known)
+        check(self, granularity, reduce, gauge, bias, aggregate)
         if max_edges is not None:
             refuse_above(max_edges, self.size(granularity, reduce, bias, inputs is not None), granularity)
-        if granularity == "layer":
-            from netgraph.graph.coarsen import by_layer
-
-            options = {"inputs": inputs, "target": target, "labels": labels, "aggregate": aggregate}
-            if by is not None:
-                fine = self.graph("channel", reduce, gauge, bias, by=by, **options)
-                return {label: by_layer(g).with_meta(granularity="layer") for label, g in fine.items()}
-            return by_layer(self.graph("channel", reduce, gauge, bias, **options)).with_meta(granularity="layer")
-        if bias == "vertex" and aggregate != "mean":
-            raise InputError(
-                f"aggregate={aggregate!r} is of each edge, and biases are not edges of an input: use bias='column'"
-            )
         if inputs is None:
-            numbering = self.programs.numbering(granularity)
-            meta = metadata(self, granularity, reduce, numbering)
-            weights = build(numbering, reduce, numpy_dtype(self.dtype), meta)
-            if gauge == "balanced":
-                weights = gauge_of(numbering, weights).apply(weights)
-            return bias_vertices(weights) if bias == "vertex" else weights
+            return of_weights(self, granularity, reduce, gauge, bias)
         batches = stream(inputs, labels, self.programs.arguments)
         graphs = graphs_over(self, granularity, reduce, gauge, bias, batches, target, aggregate, by)
         return graphs[EVERYTHING] if by is None else graphs
