@@ -166,10 +166,16 @@ class Convolution:
         """For ``operator.T @ y``."""
         return Transposed(self)
 
-    def astype(self, dtype: Any) -> Convolution:
-        """In another dtype."""
+    def astype(self, dtype: Any, taps: Convolution | None = None) -> Convolution:
+        """In another dtype; a copy, but for the kernel where another operator has it in that dtype already."""
         rows, columns, data = (None if a is None else a.astype(dtype) for a in (self.rows, self.columns, self.data))
-        return replace(self, kernel=self.kernel.astype(dtype), rows=rows, columns=columns, data=data)
+        kernel = self.kernel.astype(dtype) if taps is None else taps.kernel
+        return replace(self, kernel=kernel, rows=rows, columns=columns, data=data)
+
+    def same_taps(self, other: Convolution) -> bool:
+        """Whether both look at one kernel in memory."""
+        mine, its = self.kernel.__array_interface__, other.kernel.__array_interface__
+        return all(mine[name] == its[name] for name in ("data", "shape", "strides", "typestr"))
 
     def toarray(self) -> Array:
         """As a whole array: for small ones."""

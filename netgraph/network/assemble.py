@@ -71,8 +71,11 @@ def _block(joint: Joint, part: Part, values: dict[str, Any], dtype: Any) -> Bloc
     if part.gate is not None:
         values = {"gated_weight": ops.scaled(weight, columns=part.gate), **values}
     if isinstance(weight, Convolution):
-        weight = weight.astype(dtype)
-        cast = {name: v.astype(dtype).beside(weight) for name, v in values.items()}
+        whole = weight.astype(dtype)  # a copy: the graph does not change when the model does
+        cast = {
+            name: v.astype(dtype, whole if v.same_taps(weight) else None).beside(whole) for name, v in values.items()
+        }
+        weight = whole
     elif sp.issparse(weight):
         weight, values = _pruned(weight, values)
         cast = {name: _with_data(weight, np.asarray(v.data, dtype=dtype)) for name, v in values.items()}

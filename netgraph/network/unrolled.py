@@ -126,9 +126,8 @@ class UnitConvolution(Implicit, Linear):
 
 def _kernel(weight: Array, read: Array, made: Array, grouped: bool, transposed: bool) -> Array:
     """The taps between channels that are read and made."""
-    if transposed or not grouped:
-        return weight[read] if transposed else weight[:, read]
-    return weight[made]
+    axis, chosen = (1, read) if not (transposed or grouped) else (0, read if transposed else made)
+    return weight if len(chosen) == weight.shape[axis] else weight.take(chosen, axis)
 
 
 def _rounds(maps: Array) -> list[Array]:
@@ -176,4 +175,4 @@ class TokenMatmul(Implicit, Matmul):
 
 def _inputs(weight: Array, columns: Array) -> Array:
     """(outputs, inputs) of a weight (inputs, outputs)."""
-    return np.ascontiguousarray(weight[columns].T)
+    return weight.T if len(columns) == len(weight) else weight[columns].T
