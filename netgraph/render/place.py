@@ -48,7 +48,7 @@ def stage(graph: Graph) -> Stage:
 
     x, y = (np.asarray(a, dtype=np.float64) for a in layout(graph))
     if not graph.n:
-        return Stage(x, y, WIDTH, WIDTH / ASPECT[1], (), x, RADIUS[2])
+        return Stage(x, y, WIDTH, WIDTH / ASPECT[1], (np.inf,) * len(graph.layers), x, RADIUS[2])
     x, y = x - x.min(), y.max() - y  # a page counts y downwards, the layout upwards
     wide, high = float(x.max()), float(y.max())
     height = WIDTH / float(np.clip(wide / high if high else np.inf, *ASPECT))

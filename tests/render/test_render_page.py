@@ -213,6 +213,8 @@ def test_what_is_no_graph() -> None:
 def test_awkward_graphs_are_drawn() -> None:
     nothing = Graph((), ())
     assert "This graph has no edges." in words(ng.render(nothing))
+    hollow = Graph([Layer("a", "a", "input", (0,), 0, 0)], ())
+    assert "This graph has no edges." in words(ng.render(hollow))
     alone = Graph.from_matrices([np.zeros((2, 3))])
     assert ng.render(alone).edges == 0
     one = Graph.from_matrices([[[2.0]]])
