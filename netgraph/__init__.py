@@ -31,6 +31,7 @@ _HOME = {
     "contract": "netgraph.graph.contract",
     "write_graph": "netgraph.graph.formats",
     "read_graph": "netgraph.graph.formats",
+    "read_inputs": "netgraph.network.reading",
     "modules": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from netgraph.network.load import load_network as load_network
     from netgraph.network.network import Network as Network
     from netgraph.network.operations.register import register_operation as register_operation
+    from netgraph.network.reading import read_inputs as read_inputs
     from netgraph.network.trace import trace as trace
     from netgraph.network.vision import load_torchvision as load_torchvision
     from netgraph.render.page import View as View

@@ -9,7 +9,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, open_graph, open_network, output_vertex, parse_target, read_inputs
+from netgraph.cli.source import How, open_graph, open_network, output_vertex, parse_target
 from netgraph.demo.verdicts import agreement
 
 
@@ -18,6 +18,7 @@ def modules(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     method: Annotated[str, typer.Option("--method", help="layered or leiden.")] = "layered",
     weight: opt.Weight = "weight",
@@ -31,7 +32,7 @@ def modules(
     JSON has the label of every vertex. With --out the graph is written with a column `module`.
     """
     with working("finding modules"):
-        graph = open_graph(file, How(model, input_shape, activation, granularity))
+        graph = open_graph(file, How(model, input_shape, activation, granularity, nonfinite=nonfinite))
         found = ng.modules(graph, method=method, weight=weight, seed=seed)
     table = found.table.reset_index()
     if json:
@@ -61,6 +62,7 @@ def centrality(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     weight: opt.Weight = "weight",
     within: Annotated[
@@ -74,7 +76,7 @@ def centrality(
 ) -> None:
     """List the most central vertices by one measure. With --out the graph is written with that column."""
     with working(f"computing {measure}"):
-        graph = open_graph(file, How(model, input_shape, activation, granularity))
+        graph = open_graph(file, How(model, input_shape, activation, granularity, nonfinite=nonfinite))
         values = ng.centrality(graph, measure, weight=weight, within=within)
     best = values.sort_values(ascending=False, kind="stable")
     print_rows(("id", measure), (best if top == 0 else best.head(top)).items(), json)
@@ -89,6 +91,7 @@ def paths(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: Annotated[
         str | None,
         typer.Option("--granularity", metavar="NAME", help="What a vertex is: unit (the default), channel or layer."),
@@ -112,7 +115,9 @@ def paths(
     At an input (--inputs) a path's value is its exact share of the target, elsewhere the product of the weights.
     """
     with working("finding paths"):
-        how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
+        how = How(
+            model, input_shape, activation, granularity, inputs=inputs, row=row, target=target, nonfinite=nonfinite
+        )
         graph = open_graph(file, how, granularity="unit", target_alone=True)
         vertex = output_vertex(graph, target)
         column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
@@ -132,6 +137,7 @@ def circuit(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     edges: Annotated[int, typer.Option("--edges", min=1, help="How many edges the circuit may have.")] = 200,
     out: opt.OptionalOut = None,
@@ -142,9 +148,9 @@ def circuit(
 
     With --out the circuit is saved as a folder of tables.
     """
-    values, labels = read_inputs(inputs)
+    values, labels = ng.read_inputs(inputs)
     with working("finding the circuit"):
-        how = How(model, input_shape, activation, granularity)
+        how = How(model, input_shape, activation, granularity, nonfinite=nonfinite)
         network = open_network(file, how)
         found = ng.circuit(
             network, values, labels, target=parse_target(target), edges=edges, granularity=how.granularity or "channel"

@@ -40,6 +40,12 @@ Activation = Annotated[
         "--activation", metavar="NAME", help="Between the layers of a bare state_dict of Linear layers: relu …"
     ),
 ]
+Nonfinite = Annotated[
+    str,
+    typer.Option(
+        "--nonfinite", metavar="HOW", help="Weights that are NaN or infinite: refuse, or drop (read as 0, no edges)."
+    ),
+]
 Granularity = Annotated[
     str | None,
     typer.Option(
@@ -59,7 +65,11 @@ Bias = Annotated[
 ]
 Inputs = Annotated[
     Path | None,
-    typer.Option("--inputs", metavar="FILE", help="Inputs: .npy, or .npz with `inputs` and, where needed, `labels`."),
+    typer.Option(
+        "--inputs",
+        metavar="FILE",
+        help="Inputs: .npy or a tensor (.pt); .npz with `inputs` and, where needed, `labels`.",
+    ),
 ]
 NeededInputs = Annotated[
     Path,

@@ -44,6 +44,7 @@ def render(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
@@ -53,7 +54,7 @@ def render(
     debug: opt.Debug = False,
 ) -> None:
     """Draw a graph as one offline HTML page, its strongest edges where it has too many."""
-    how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target)
+    how = How(model, input_shape, activation, granularity, inputs=inputs, row=row, target=target, nonfinite=nonfinite)
     with working("drawing the page"):
         graph = open_graph(file, how)
         view = ng.render(graph, out, top=top)

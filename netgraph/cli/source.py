@@ -30,6 +30,7 @@ class How:
     row: int = 0
     target: str | None = None
     max_edges: int | None = None
+    nonfinite: str = "refuse"
 
 
 def open_network(file: Path, how: How) -> ng.Network:
@@ -37,7 +38,9 @@ def open_network(file: Path, how: How) -> ng.Network:
     if file.is_dir():
         raise LoadError(f"{file} is a folder, and this command needs the network itself: give its weights' file")
     shape = parse_shape(how.input_shape)
-    network: ng.Network = ng.load_network(file, input_shape=shape, model=how.model, activation=how.activation)
+    network: ng.Network = ng.load_network(
+        file, input_shape=shape, model=how.model, activation=how.activation, nonfinite=how.nonfinite
+    )
     return network
 
 
@@ -103,26 +106,7 @@ def output_vertex(graph: ng.Graph, target: str | None) -> str:
 
 def one_input(file: Path, row: int) -> np.ndarray[Any, Any]:
     """One input of a file, with a batch axis of length 1."""
-    values, _ = read_inputs(file)
+    values, _ = ng.read_inputs(file)
     if row >= len(values):
         raise InputError(f"--row {row}: {file} has {len(values)} inputs, numbered from 0")
     return values[row : row + 1]
-
-
-def read_inputs(file: Path) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any] | None]:
-    """Inputs (n, …) and labels (n,) or None, from .npy or .npz. No pickle is ever executed."""
-    import numpy as np
-
-    try:
-        with open(file, "rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded, None
-            names = sorted(loaded)
-            if "inputs" not in names:
-                raise InputError(f"{file} holds {names}, expected an array called 'inputs' (and 'labels')")
-            return loaded["inputs"], loaded["labels"] if "labels" in names else None
-    except (ValueError, EOFError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{file} is no .npy or .npz file of plain arrays: {error}") from error

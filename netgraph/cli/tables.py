@@ -10,7 +10,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, open_graph, open_network, read_inputs
+from netgraph.cli.source import How, open_graph, open_network
 
 
 def info(
@@ -18,13 +18,14 @@ def info(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
     """Say what a network or an exported graph holds: its layers, vertices and edges."""
     with working(f"reading {file}"):
-        graph = open_graph(file, How(model, input_shape, activation, granularity))
+        graph = open_graph(file, How(model, input_shape, activation, granularity, nonfinite=nonfinite))
     into: dict[str, int] = {layer.name: 0 for layer in graph.layers}
     for block in graph.blocks:
         into[block.target] += block.edges
@@ -47,6 +48,7 @@ def export(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     granularity: opt.Granularity = None,
     reduce: opt.Reduce = "l1",
     gauge: opt.Gauge = "none",
@@ -65,7 +67,20 @@ def export(
     share of that output, and activations.csv what every vertex does at each of them (in the network's own scales, also
     where --gauge balances the tables; not for heads and layers).
     """
-    how = How(model, input_shape, activation, granularity, reduce, gauge, bias, inputs, row, target, max_edges)
+    how = How(
+        model,
+        input_shape,
+        activation,
+        granularity,
+        reduce,
+        gauge,
+        bias,
+        inputs,
+        row,
+        target,
+        max_edges,
+        nonfinite=nonfinite,
+    )
     if dry_run:
         with working(f"measuring {file}"):
             network = open_network(file, how)
@@ -78,7 +93,7 @@ def export(
         graph = open_graph(file, how)
         activations = None
         if inputs is not None and granularity not in ("layer", "head"):
-            values, _ = read_inputs(inputs)
+            values, _ = ng.read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
         ng.write_graph(graph, out, activations=activations)
     _written(graph, out, json)
@@ -102,8 +117,12 @@ def verify(
     model: opt.Model = None,
     input_shape: opt.InputShape = None,
     activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
     inputs: opt.Inputs = None,
     rows: Annotated[int, typer.Option("--rows", min=1, help="How many of the inputs are checked.")] = 4,
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", metavar="X", min=0, help="The largest relative error that passes.")
+    ] = 1e-10,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
@@ -112,15 +131,24 @@ def verify(
     Without --inputs the check runs at a random one.
     """
     with working(f"verifying {file}"):
-        network = open_network(file, How(model, input_shape, activation))
-        check = network.verify() if inputs is None else network.verify(read_inputs(inputs)[0][:rows])
+        network = open_network(file, How(model, input_shape, activation, nonfinite=nonfinite))
+        given = None if inputs is None else ng.read_inputs(inputs)[0][:rows]
+        check = network.verify(given, tolerance)
     facts: dict[str, Any] = {
         **{f"{name}_error": error for name, error in check.errors.items()},
         "operations": check.operations,
         "unsupported": check.unsupported,
+        "inputs": check.inputs,
+        "tolerance": check.tolerance,
+        "frozen": [held._asdict() for held in check.frozen],
+        "silent": {name: {"vertices": n, "of": size} for name, (n, size) in check.silent.items()},
+        "warnings": check.warnings,
         "exact": check.exact,
     }
-    print_facts(facts, json)
+    if json:
+        print_json(facts)
+    else:
+        typer.echo(str(check))
     if not check.exact:
         complain("the graph is not the network: an error above is larger than rounding")
         raise typer.Exit(1)

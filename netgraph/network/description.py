@@ -54,6 +54,8 @@ def metadata(
         "bias": "column",
         "exact": not numbering.inexact,
     }
+    if net.dropped:
+        meta["nonfinite"] = dict(net.dropped)
     if target:
         meta.update(target=_readable(target[0]), aggregate="mean", exact=True)
     return meta

@@ -40,6 +40,7 @@ def load_network(
     input_shape: tuple[int, ...] | None = None,
     model: str | nn.Module | Callable[[], nn.Module] | None = None,
     activation: str | None = None,
+    nonfinite: str = "refuse",
 ) -> Network:
     """Read a trained network from a file of weights.
 
@@ -52,6 +53,7 @@ def load_network(
     model : the architecture: ``"net.py:Net"`` (a class or function in a Python file, which is run, or in an installed
         module: ``"package.module:Net"``), or a module or function that makes one.
     activation : for weights of Linear layers alone: the function between them; one of :data:`ACTIVATIONS`.
+    nonfinite : "refuse" weights that are NaN or infinite, or "drop" them, as :func:`netgraph.trace`.
 
     Returns
     -------
@@ -61,7 +63,7 @@ def load_network(
     ------
     LoadError : no weights in the file, weights that do not fit the model, or an architecture that has to be given.
     UnknownName : an activation, or a class in the model's file, that does not exist.
-    InputError, NonFiniteError, UnsupportedOperation, RecordError : as :func:`netgraph.trace`.
+    InputError, NonFiniteError, ParameterError, UnsupportedOperation, RecordError : as :func:`netgraph.trace`.
 
     Examples
     --------
@@ -76,7 +78,7 @@ def load_network(
     weights = read_weights(path)
     if model is None:
         chain, shape = _chain(Path(path), weights, activation)
-        return trace(chain, input_shape or shape)
+        return trace(chain, input_shape or shape, nonfinite=nonfinite)
     network = _model(model)
     _fill(Path(path), network, weights)
     network.eval()
@@ -86,7 +88,7 @@ def load_network(
             "the shape of an input is not known: pass input_shape=, without the batch axis, such as (1, 28, 28) "
             "(or give the model class an attribute input_shape)"
         )
-    return trace(network, tuple(told))
+    return trace(network, tuple(told), nonfinite=nonfinite)
 
 
 # -- the architecture ------------------------------------------------------------------------------------

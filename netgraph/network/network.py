@@ -15,13 +15,13 @@ from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows
 from netgraph.network.graphs import check, of_weights
 from netgraph.network.inputs import numpy_dtype, rows, storable
-from netgraph.network.parameters import refuse_nonfinite
+from netgraph.network.parameters import check_parameters, without_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import Programs
 from netgraph.network.replay import Replay
 from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
 from netgraph.network.targets import named, objective
-from netgraph.network.verify import Verification, verify
+from netgraph.network.verify import TOLERANCE, Verification, verify
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ class Network:
     ----------
     model : what was traced.
     programs : its tapes, one per input shape.
+    dropped : parameter -> how many of its values were NaN or infinite and are read as 0 (``nonfinite="drop"``).
 
     Examples
     --------
@@ -43,9 +44,10 @@ class Network:
     ((2,), torch.float32, {'affine': 2, 'gate': 1})
     """
 
-    def __init__(self, model: Callable[..., Any], example: Any, output: Any = None) -> None:
+    def __init__(self, model: Callable[..., Any], example: Any, output: Any = None, nonfinite: str = "refuse") -> None:
+        model, self.dropped = without_nonfinite(model, nonfinite)
         self.model = model
-        refuse_nonfinite(model)
+        check_parameters(model)
         self._hash: tuple[Any, str] | None = None
         self.programs = Programs(model, example, output)
         self.programs.numbering("channel")  # what has no rule is refused here
@@ -350,16 +352,18 @@ class Network:
         base = given if reference is None else self.programs.inputs(reference)
         return masking.masked_logits(self, given, masks, granularity, corrupted, base)
 
-    def verify(self, inputs: Any = None) -> Verification:
+    def verify(self, inputs: Any = None, tolerance: float = TOLERANCE) -> Verification:
         """Prove that the graph is the network at some inputs, in float64 and at both granularities.
 
         Parameters
         ----------
         inputs : (N, …) tensor, or in the form of the example (tuple, dict …); by default the example.
+        tolerance : largest relative error that passes.
 
         Returns
         -------
-        Verification : five relative errors (what each compares: :mod:`netgraph.network.verify`); true where all pass.
+        Verification : five relative errors (what each compares: :mod:`netgraph.network.verify`), true where all pass;
+            and what was held fixed, what nothing flows through, and every warning.
 
         Raises
         ------
@@ -371,4 +375,5 @@ class Network:
         >>> bool(ng.trace(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.GELU()), (3,)).verify())
         True
         """
-        return verify(self, self.programs.example if inputs is None else self.programs.inputs(inputs))
+        given = self.programs.example if inputs is None else self.programs.inputs(inputs)
+        return verify(self, given, tolerance)

@@ -152,6 +152,7 @@ class Numbering(Carrying):
     def matmul(self, x: Form, weight: torch.Tensor, label: str = "linear") -> Form:
         """(…, K) times a constant (K, O). Rows with equal numbers share their vertices."""
         at = self.at()
+        self.refuse_empty(weight)
         x = x if x.alike else replace(x, numbers=x.full)
         features, out = int(weight.shape[0]), int(weight.shape[1])
         lead = tuple(x.numbers.shape[:-1])

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, RecordError, unknown
+from netgraph.errors import InputError, NetgraphWarning, RecordError, unknown
 from netgraph.network.arguments import Arguments
 from netgraph.network.entering import mark
+from netgraph.network.heard import heard
 from netgraph.network.inputs import BATCH, split, storable
 from netgraph.network.looking import changed_constants, tell
 from netgraph.network.numbering import Numbering
-from netgraph.network.operations import flowing, lookup
-from netgraph.network.parameters import parameters
+from netgraph.network.operations import flowing, improvised, lookup
+from netgraph.network.parameters import check_constants, parameters
 from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
@@ -42,6 +44,7 @@ class Programs:
         self._tapes: dict[Key, Tape] = {}
         self._state = self.state
         self._told: set[str] = set()
+        self.warnings: list[str] = []  # every warning while the model was recorded and numbered
         self._detours: set[str] | None = None
 
     def inputs(self, inputs: Any, named: Mapping[str, Any] | None = None) -> list[torch.Tensor]:
@@ -79,17 +82,24 @@ class Programs:
                     "the output does not depend on the input (or not through tensors: a detour through numpy or "
                     ".item() cannot be followed)"
                 )
+            check_constants(tape)
+            with heard(self.warnings):
+                for text in improvised(tape):
+                    if text not in self._told:
+                        self._told.add(text)
+                        warnings.warn(text, NetgraphWarning, stacklevel=2)
             known = self._programs[key] = Program(tape)
         return known
 
     def _record(self, given: list[torch.Tensor]) -> Tape:
         """A tape of the model as it is called; says once where it looked at values."""
-        tape = self._run(given)
-        if self._detours is None:
-            self._detours = changed_constants(tape, self._run, given)
-        tape.detours |= self._detours
-        tape.branches += sorted(self._detours)
-        tell(tape, self._told)
+        with heard(self.warnings):
+            tape = self._run(given)
+            if self._detours is None:
+                self._detours = changed_constants(tape, self._run, given)
+            tape.detours |= self._detours
+            tape.branches += sorted(self._detours)
+            tell(tape, self._told)
         return mark(tape)
 
     def _run(self, given: list[torch.Tensor]) -> Tape:

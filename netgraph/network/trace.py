@@ -9,7 +9,7 @@ from netgraph.network.network import Network
 from netgraph.network.undisturbed import unwrapped
 
 
-def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Network:
+def trace(model: Callable[..., Any], example: Any, output: Any = None, nonfinite: str = "refuse") -> Network:
     """Read a network by running it once.
 
     Parameters
@@ -27,6 +27,8 @@ def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Networ
         doubt which is which. Options stay as in the example.
     output : which output targets refer to, where there are several: a key, an attribute, an index, or a path such as
         ``"heads.1"``. Default: ``logits`` where the model names one, else the first floating tensor.
+    nonfinite : "refuse" weights that are NaN or infinite, or "drop" them: a copy of the model has 0 in their place, so
+        they are no edges; a warning says how many, and each graph's ``meta["nonfinite"]`` of which parameters.
 
     Returns
     -------
@@ -37,6 +39,7 @@ def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Networ
     InputError : the example does not fit the model.
     UnknownName : there is no such output; the message lists what exists.
     NonFiniteError : a parameter holds NaN or infinity.
+    ParameterError : parameters that are no plain numbers: quantised, sparse, complex, empty, or not there yet.
     RecordError : the model fails while it runs, or its output does not depend on the input.
     UnsupportedOperation : the model uses an operation that has no rule.
 
@@ -56,4 +59,4 @@ def trace(model: Callable[..., Any], example: Any, output: Any = None) -> Networ
         layers: 2
     ...
     """
-    return Network(unwrapped(model), example, output)
+    return Network(unwrapped(model), example, output, nonfinite)

@@ -14,6 +14,7 @@ path          the product of gated weights, summed over all paths, against autog
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ import torch
 
 from netgraph.network import trees
 from netgraph.network.checks import Truth, check, relative
+from netgraph.network.frozen import PATTERN, Held, held_fixed, silent
 from netgraph.network.play import play
 from netgraph.network.replay import Replay
 from netgraph.network.tape import Tape, fill
@@ -50,6 +52,9 @@ class Verification:
     path_error : products of gated weights, summed over all paths, against autograd's ∂target/∂input.
     operations : number of operations of each kind ("affine", "gate" …) that depend on the input.
     unsupported : operations without a rule; empty, because :func:`netgraph.trace` refuses them.
+    frozen : what is held fixed at an input, and why ("_softmax", 2, "attention pattern"): nothing flows through it.
+    silent : layer -> (vertices that nothing flows out of, its size): queries and keys (W_Q, W_K), dropped units.
+    warnings : every warning that was raised while the model was recorded and numbered.
     inputs : how many inputs were compared.
     tolerance : largest error that passes.
 
@@ -68,6 +73,9 @@ class Verification:
     path_error: float
     operations: dict[str, int] = field(default_factory=dict)
     unsupported: tuple[str, ...] = ()
+    frozen: tuple[Held, ...] = ()
+    silent: dict[str, tuple[int, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     inputs: int = 1
     tolerance: float = TOLERANCE
 
@@ -96,11 +104,26 @@ class Verification:
                 f"{head} (relative errors, float64, {self.inputs} input{'s' if self.inputs != 1 else ''})",
                 *rows,
                 f"  operations   {kinds}",
+                *_listed("held fixed", [f"{h.times} {h.operation}: {h.why}" for h in self.frozen]),
+                *_listed("no flow", self.unmoved()),
+                *_listed("warnings", self.warnings),
             ]
         )
 
+    def unmoved(self) -> list[str]:
+        """A line for each layer that has vertices which nothing flows out of."""
+        patterns = any(h.why == PATTERN for h in self.frozen)
+        held = " (queries and keys receive nothing: W_Q, W_K)" if patterns else ""
+        return [f"{name}: {n} of {size} vertices{held}" for name, (n, size) in self.silent.items()]
 
-def verify(net: Network, given: list[torch.Tensor]) -> Verification:
+
+def _listed(name: str, lines: Sequence[str], most: int = 6) -> list[str]:
+    """Lines under one heading, the first beside it."""
+    shown = [*lines[:most], *([f"… and {len(lines) - most} more"] if len(lines) > most else [])]
+    return [f"  {name if i == 0 else '':<13}{line}" for i, line in enumerate(shown)]
+
+
+def verify(net: Network, given: list[torch.Tensor], tolerance: float = TOLERANCE) -> Verification:
     """Compare the network's graphs with the network at each input."""
     worst = dict.fromkeys(CHECKS, 0.0)
     worst["forward"] = forward_error(net, given)
@@ -110,6 +133,7 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
             truth = Truth(net, one, granularity)
             for name, error in check(truth.graph(), truth).items():
                 worst[name] = max(worst[name], error)
+    numbering = net.programs.numbering("channel")
     return Verification(
         forward_error=worst["forward"],
         weight_error=worst["weight"],
@@ -117,7 +141,11 @@ def verify(net: Network, given: list[torch.Tensor]) -> Verification:
         conservation_error=worst["conservation"],
         path_error=worst["path"],
         operations=net.operations(),
+        frozen=held_fixed(numbering),
+        silent=silent(numbering),
+        warnings=tuple(net.programs.warnings),
         inputs=len(given[0]),
+        tolerance=tolerance,
     )
 
 

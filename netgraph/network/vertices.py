@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
+from netgraph.errors import UnsupportedOperation
 from netgraph.network.naming import layer_name
 from netgraph.network.operations import flowing, lookup, makes_vertices
 from netgraph.network.shapes import canonical, count
@@ -244,11 +245,20 @@ class Layers:
     ) -> Vertices:
         """A layer for numbers 0 … size-1; ``numbers`` is shifted in place to its start."""
         assert self._call is not None
-        size = int(numbers.max()) + 1 if numbers.numel() else 0
+        self.refuse_empty(numbers)
+        size = int(numbers.max()) + 1
         grid = self._grid(numbers, size, shape, self.unit)
         numbers += self._next()
         module, name = layer_name(self.tape, self._call, label or kind, weight)
         return self._layer(name, module, kind, shape, size, grid or (1,), numbers)
+
+    def refuse_empty(self, made: torch.Tensor) -> None:
+        """Nothing can be made of nothing: the error names the call that has no elements."""
+        if not made.numel():
+            raise UnsupportedOperation(
+                f"{self._place()} works on a tensor of shape {tuple(made.shape)}, without a single element, so there "
+                "are no vertices to make of it. Remove the layer, or give it a size"
+            )
 
     def _constant(self, form: Form, mask: torch.Tensor) -> Form:
         """Give the elements under ``mask`` vertices of their own: their value is a constant, no edge enters."""

@@ -28,6 +28,16 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
     ------
     LoadError : no such file, a pointer instead of the file, no weights, or something that would have to be executed.
     """
+    return _tensors(Path(path), read_tensors(path))
+
+
+def read_tensors(path: str | Path) -> Any:
+    """Whatever tensors a safetensors file or one of torch's own holds, nested as they were; no code is executed.
+
+    Raises
+    ------
+    LoadError : no such file, another kind of file, or something that would have to be executed.
+    """
     path = Path(path)
     kind = sniff(path)
     if kind == "safetensors":
@@ -35,16 +45,14 @@ def read_weights(path: str | Path) -> dict[str, torch.Tensor]:
         from safetensors.torch import load_file
 
         try:
-            found: Any = load_file(path)
+            return load_file(path)
         except SafetensorError as error:
             raise LoadError(
                 f"{path} begins like a safetensors file but is cut or damaged ({error}): fetch it again"
             ) from error
-    elif kind in {"torch", "pickle"}:
-        found = _torch(path, kind)
-    else:
-        raise LoadError(f"{path} {KINDS[kind]}")
-    return _tensors(path, found)
+    if kind in {"torch", "pickle"}:
+        return _torch(path, kind)
+    raise LoadError(f"{path} {KINDS[kind]}")
 
 
 KINDS: dict[str, str] = {

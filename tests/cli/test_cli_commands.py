@@ -99,7 +99,7 @@ def test_cli_verify_fails_when_the_graph_is_not_the_network(
     from dataclasses import replace
 
     verify = ng.Network.verify
-    monkeypatch.setattr(ng.Network, "verify", lambda self, inputs=None: replace(verify(self, inputs), weight_error=0.5))
+    monkeypatch.setattr(ng.Network, "verify", lambda self, *given: replace(verify(self, *given), weight_error=0.5))
     result = cli("verify", files.weights, *files.options, "--json")
     assert (result.status, result.json["exact"]) == (1, False)
     assert "the graph is not the network" in result.err

@@ -68,8 +68,8 @@ def test_network_an_unknown_elementwise_operation_is_a_gate_with_a_warning() -> 
     x = torch.randn(1, 3)
     with pytest.warns(UserWarning, match="aten::special_erfcx.*secant"):
         net = ng.trace(lambda t: torch.special.erfcx(model(t)), x)
-    with pytest.warns(UserWarning):
-        assert net.verify(x)
+    check = net.verify(x)
+    assert check and [w for w in check.warnings if "erfcx" in w and "secant" in w] == list(check.warnings)
 
 
 def test_network_an_output_that_forgets_the_input() -> None:

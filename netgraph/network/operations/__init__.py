@@ -48,7 +48,6 @@ results (None for those that nobody reads).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -118,15 +117,13 @@ def table() -> dict[str, Operation]:
 def lookup(call: Call) -> Operation:
     """The row of a call that touches tracked tensors.
 
-    An elementwise operation without a row gets a secant gate and a warning; anything else without one is an error.
+    An elementwise operation without a row gets a secant gate (and :func:`improvised` tells); anything else without one
+    is an error.
     """
     row = table().get(call.name)
     if row is not None:
         return row
     if torch.Tag.pointwise in getattr(call.op, "tags", ()):
-        warnings.warn(
-            f"{call.place()} has no rule: treated as an elementwise gate (the secant at the input)", stacklevel=2
-        )
         from netgraph.network.operations.gate import pointwise
 
         return Operation(call.name, "gate", pointwise)
@@ -136,6 +133,16 @@ def lookup(call: Call) -> Operation:
         "Write the model with an operation that has one (netgraph.network.operations lists them), or say what it does "
         f"with netgraph.register_operation({call.name!r}, rule, kind=…)"
     )
+
+
+def improvised(tape: Tape) -> list[str]:
+    """What is to be warned of: elementwise operations that have no row, where values flow through them."""
+    through = flowing(tape)
+    return [
+        f"{call.place()} has no rule: treated as an elementwise gate (the secant at the input)"
+        for call in tape.calls
+        if call.index in through and call.name not in table() and torch.Tag.pointwise in getattr(call.op, "tags", ())
+    ]
 
 
 def makes_vertices(call: Call) -> bool:
