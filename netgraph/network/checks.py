@@ -17,6 +17,7 @@ from netgraph.network.blocks import Convolution, Matmul
 from netgraph.network.description import metadata
 from netgraph.network.elementwise import Linear
 from netgraph.network.flows import Flows, vertex_means
+from netgraph.network.mixed import MixedConvolution
 from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
 from netgraph.network.reads import REDUCTIONS, Array
@@ -24,6 +25,10 @@ from netgraph.network.shapes import lift
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
+
+
+LISTED = 2_000_000
+"""Taps that are listed one by one for a comparison."""
 
 
 class Truth:
@@ -255,9 +260,22 @@ def _kernels(graph: Graph, truth: Truth) -> float:
             sent = r[read] != 0
             expected = _reference(joint, probe, str(graph.meta["reduce"]), read)
             worst = max(worst, relative(got[:, sent], expected[:, sent]))
+        elif isinstance(joint, MixedConvolution):
+            worst = max(worst, _against_its_list(joint, graph, truth))
         elif not (isinstance(joint, Linear) and joint.taps is not None):
             pushed = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
             worst = max(worst, relative(pushed, vertex_means(v, probe.made[v.name])))
+    return worst
+
+
+def _against_its_list(joint: MixedConvolution, graph: Graph, truth: Truth) -> float:
+    """The emitted weights against the taps of every element; 0 where those are too many to be listed."""
+    if joint.weight.numel() * joint.layer.numbers.expand(joint.shape)[0, 0].numel() > LISTED:
+        return 0.0
+    worst = 0.0
+    blocks = [b for b in graph.blocks if b.target == joint.layer.name]
+    for part, block in zip(Linear.parts(joint, truth.numbering.layers, str(graph.meta["reduce"])), blocks, strict=True):
+        worst = max(worst, relative(block.weight.toarray(), part.weight.toarray()))
     return worst
 
 

@@ -14,6 +14,7 @@ from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
 from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
+from netgraph.network.mixed import MixedConvolution
 from netgraph.network.reads import Array
 from netgraph.network.shapes import canonical, count, group_rows, lift
 from netgraph.network.unrolled import TokenMatmul, UnitConvolution
@@ -225,7 +226,8 @@ class Numbering(Carrying):
             )
         else:
             flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
-            joint = UnitConvolution(
+            kind = UnitConvolution if self.unit else MixedConvolution
+            joint = kind(
                 at, layer, x.full.reshape(-1), flat, new, weight, geometry, x.shape, shape, self.unit
             )
         self._learned(at, joint, weight)
