@@ -176,7 +176,7 @@ class Grouped(Joint):
 
     @abstractmethod
     def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
-        """(groups, rows of a group, K, taps) of a tensor in the shape of the weight."""
+        """(…, groups, rows of a group, K, taps) of a tensor in the shape (…) + that of the weight."""
 
     def parts(self, layers: Sequence[Vertices], how: str, record: Record | None = None) -> list[Part]:
         reads = read(self.numbers.reshape(-1), layers, self.exact)
@@ -313,7 +313,7 @@ class Matmul(Grouped):
         return x.reshape(1, -1, x.shape[-1]).sum(1, keepdim=True)
 
     def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
-        return kernel.t()[None, :, :, None]
+        return kernel.transpose(-2, -1).unsqueeze(-3).unsqueeze(-1)
 
     def each(self, x: torch.Tensor, upstream: torch.Tensor | None, made: Sequence[int]) -> torch.Tensor:
         weight = self.weight.detach().to(x).t()
@@ -358,10 +358,10 @@ class Convolution(Grouped):
         self.scale = None if scale is None else scale.reshape(geometry.groups, -1).numpy()
 
     def by_group(self, kernel: torch.Tensor) -> torch.Tensor:
-        groups = self.geometry.groups
-        if self.geometry.transposed:
-            return kernel.reshape(groups, -1, kernel.shape[1], count(kernel.shape[2:])).transpose(1, 2)
-        return kernel.reshape(groups, -1, kernel.shape[1], count(kernel.shape[2:]))
+        lead = kernel.shape[: kernel.dim() - self.weight.dim()]
+        ends, taps = self.weight.shape[:2], count(self.weight.shape[2:])
+        split = kernel.reshape(*lead, self.geometry.groups, ends[0] // self.geometry.groups, ends[1], taps)
+        return split.transpose(-3, -2) if self.geometry.transposed else split
 
     def matrix(self, group: int) -> Array:
         matrix: Array = self.by_group(self.weight.detach())[group].cpu().numpy()
@@ -380,8 +380,7 @@ class Convolution(Grouped):
         if upstream is None:
             sums = kernels.met(x, weight.shape[2:], made[2:], self.geometry)
             return (self.by_group(weight) * sums.reshape(len(x), len(self.numbers), 1, -1, sums.shape[2])).sum(-1)
-        gradients = kernels.gradients(x, upstream, weight, self.geometry).mul_(weight)
-        return torch.stack([self.by_group(one).sum(-1) for one in gradients])
+        return self.by_group(kernels.gradients(x, upstream, weight, self.geometry).mul_(weight)).sum(-1)
 
     def flow_matrices(self, record: Record, upstream: torch.Tensor) -> Array:
         x = record.values[0]

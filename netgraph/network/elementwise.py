@@ -287,7 +287,7 @@ class Elementwise(Joint):
         form, numbers, _ = self.terms[term]
         return read(numbers.reshape(-1).numpy(), layers, self.exact and not form.alike)
 
-    def _layouts(self, term: int, layers: Sequence[Vertices]) -> list[Layout]:
+    def layouts_of(self, term: int, layers: Sequence[Vertices]) -> list[Layout]:
         """How the elements of one term become edges, one for each block."""
         target, size = self._target(), self.layer.size
         return [
@@ -317,7 +317,7 @@ class Elementwise(Joint):
             scale = None
             if form.scale is not None and _fits(form.scale, self.new.shape):
                 scale = lift(form.scale, self.new.dim()).expand(self.new.shape).reshape(-1).numpy()
-            for block in self._layouts(term, layers):
+            for block in self.layouts_of(term, layers):
                 r, edge, edges = block.read, block.edge, len(block.column)
                 data = np.bincount(edge, weight[block.chosen], edges) / np.bincount(edge, minlength=edges)
                 vertices = np.repeat(r.vertices, r.counts)
@@ -343,7 +343,7 @@ class Elementwise(Joint):
         for term in range(len(self.terms)):
             flow = product_to((record.values[term], record.coefficients[term], upstream), self.new.shape)
             flat = flow.reshape(-1).cpu().numpy()
-            out += [block.summed(flat) for block in self._layouts(term, layers)]
+            out += [block.summed(flat) for block in self.layouts_of(term, layers)]
         return out
 
 

@@ -5,7 +5,8 @@ Nothing is kept for it: contributions are taken when a joint is played, attribut
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sp
@@ -16,8 +17,12 @@ from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import canonical, product_to, sum_to
+from netgraph.network.targets import named, objective
 from netgraph.network.values import Watch
 from netgraph.network.vertices import At, Vertices
+
+if TYPE_CHECKING:
+    from netgraph.network.network import Network
 
 FLOWS = ("contribution", "attribution")
 """What an edge of a graph of inputs carries."""
@@ -56,8 +61,7 @@ class Flows(Watch):
         self._means[:] = 0
 
     def add(self, played: Replay, logits: torch.Tensor, objective: torch.Tensor) -> None:
-        """One backward pass for what ``played`` played before the eyes of this watch. ``objective``: (N,)."""
-        objective.sum().backward()
+        """What was played and differentiated before the eyes of this watch. ``objective``: (N,)."""
         numbering, n = self.numbering, len(objective)
         if logits.grad is not None:
             form = numbering.forms[played.tape.logits_slot]
@@ -111,6 +115,27 @@ class Flows(Watch):
             "constant_share": self.constants / n,
         }
         return Summary(edges, columns, self.target / n, n)
+
+
+def passed(
+    net: Network,
+    batch: Sequence[torch.Tensor],
+    numbering: Numbering,
+    dtype: torch.dtype,
+    watch: Watch,
+    target: Any,
+    keep: Collection[str] | None = None,
+    gates: bool = False,
+) -> tuple[Replay, torch.Tensor, torch.Tensor]:
+    """One forward and one backward pass before the eyes of a watch: what was played, its logits, its targets (N,)."""
+    kept = keep if keep is None else [*keep, *named(target)]
+    tape = net.programs.tape(batch, numbering)
+    played = Replay(tape, numbering, dtype, track_gates=gates, device=batch[0].device, watch=watch, keep=kept)
+    with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
+        logits = played.run(batch)
+        values = objective(target)(played, logits)
+        values.sum().backward()
+    return played, logits, values
 
 
 def through(total: Array, numbers: torch.Tensor, *factors: torch.Tensor) -> None:

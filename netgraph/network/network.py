@@ -12,7 +12,7 @@ from netgraph.graph.graph import Graph
 from netgraph.network import activations, masking
 from netgraph.network.datasets import EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds
-from netgraph.network.flows import Flows
+from netgraph.network.flows import Flows, passed
 from netgraph.network.graphs import check, of_weights
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import check_parameters, without_nonfinite
@@ -20,7 +20,6 @@ from netgraph.network.play import play
 from netgraph.network.program import Programs
 from netgraph.network.replay import Replay
 from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
-from netgraph.network.targets import named, objective
 from netgraph.network.verify import TOLERANCE, Verification, verify
 
 if TYPE_CHECKING:
@@ -184,8 +183,8 @@ class Network:
 
             ``"label"``: the class that each input is labelled with.
         labels : (N,) labels of the inputs; a loader gives them itself.
-        aggregate : what is kept of several inputs: "mean", "mean_abs" (mean of absolute values) or "std" (ddof=0). The
-            mean takes one backward pass a batch, the others one an input; memory does not grow with the inputs.
+        aggregate : what is kept of several inputs: "mean", "mean_abs" (mean of absolute values) or "std" (ddof=0), each
+            exactly as over one input after the other. It takes one backward pass a batch, and memory for one.
         by : None, or "label": a graph for each label.
         max_edges : refuse to make a graph with more; :meth:`size` says how many there will be.
 
@@ -271,19 +270,9 @@ class Network:
         flows = Flows(numbering) if flows is None else flows
         played: Replay | None = None
         for batch, chosen in self.programs.batches(given, target):
-            played = Replay(
-                self.programs.tape(batch, numbering),
-                numbering,
-                dtype,
-                track_gates=gates,
-                device=batch[0].device,
-                watch=flows,
-                keep=keep if keep is None else [*keep, *named(chosen)],
-            )
             flows.begin()
-            with torch.inference_mode(False), torch.enable_grad():  # whatever mode the caller is in
-                logits = played.run(batch)
-                flows.add(played, logits, objective(chosen)(played, logits))
+            played, logits, values = passed(self, batch, numbering, dtype, flows, chosen, keep, gates)
+            flows.add(played, logits, values)
         assert played is not None
         return flows, played
 

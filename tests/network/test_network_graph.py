@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from network_matrices import matrix, weights
 from network_zoo import make
 from torch import nn
 from torch.nn import functional as F
@@ -16,18 +17,13 @@ KERNEL = [[1.0, -2.0], [3.0, -4.0]]
 """l1 10, l2 √30, max 4, sum −2, mean −½; the matrix 1-norm, 6, is not its weight."""
 
 
-def dense(graph: ng.Graph, source: str, target: str) -> np.ndarray:
-    blocks = [b for b in graph.blocks if (b.source, b.target) == (source, target)]
-    return sum(b.weight.toarray() if hasattr(b.weight, "toarray") else b.weight for b in blocks)
-
-
 def test_network_linear_by_hand() -> None:
     layer = nn.Linear(3, 2)
     layer.weight.data = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     layer.bias.data = torch.tensor([7.0, 8.0])
     graph = ng.trace(layer, (3,)).graph()
     assert (graph.n, len(graph.edges)) == (5, 6)
-    assert dense(graph, "input", graph.layers[1].name)[0, 1] == 2
+    assert weights(graph, "input", graph.layers[1].name)[0, 1] == 2
     assert graph.columns["bias"].tolist() == [0, 0, 0, 7, 8]
     edges = graph.edges.to_pandas().set_index(["source", "target"])["weight"]
     assert edges["input:1", f"{graph.layers[1].name}:0"] == 2
@@ -80,7 +76,7 @@ def test_network_flattening_groups_columns_by_channel() -> None:
     model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.Flatten(), nn.Linear(8 * 2 * 3, 5))
     graph = ng.trace(model, (1, 4, 5)).graph()
     weight = model[2].weight.detach().numpy().reshape(5, 8, 6)
-    assert np.allclose(dense(graph, "conv_0", "linear_2"), np.abs(weight).sum(2))
+    assert np.allclose(weights(graph, "conv_0", "linear_2"), np.abs(weight).sum(2))
     assert (graph.layer("conv_0").size, graph.layer("linear_2").size) == (8, 5)
 
 
@@ -205,18 +201,8 @@ def test_network_a_batch_is_the_mean_of_its_inputs(name: str, granularity: str) 
         mean = (ones[0].columns[column] + ones[1].columns[column]) / 2
         assert np.allclose(whole.columns[column], mean, atol=1e-12)
     for column in ("attribution", "contribution"):
-        matrices = [sum_of(g, column) for g in (whole, *ones)]
+        matrices = [matrix(g, column) for g in (whole, *ones)]
         assert np.allclose(matrices[0], (matrices[1] + matrices[2]) / 2, atol=1e-12)
-
-
-def sum_of(graph: ng.Graph, column: str) -> np.ndarray:
-    out = np.zeros((graph.n, graph.n))
-    for b in graph.blocks:
-        v = b.values[column]
-        out[graph.layer(b.target).vertices, graph.layer(b.source).vertices] += (
-            v.toarray() if hasattr(v, "toarray") else v
-        )
-    return out
 
 
 def test_network_bias_vertices_conserve_the_flow() -> None:
