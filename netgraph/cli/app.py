@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import sys
+import warnings
 from collections.abc import Callable
 from typing import Annotated, Any
 
@@ -63,7 +64,9 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            command(*args, **kwargs)
+            with warnings.catch_warnings():
+                warnings.showwarning = lambda message, *rest, **more: complain(f"warning: {in_option_words(message)}")
+                command(*args, **kwargs)
             sys.stdout.flush()
         except KeyboardInterrupt:
             complain("interrupted")
@@ -86,7 +89,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def in_option_words(error: Exception) -> str:
+def in_option_words(error: Exception | str) -> str:
     """The message as whoever typed a command would say it: ``--model`` for ``model=``, no error numbers.
 
     >>> in_option_words(ng.NetgraphError("unknown (from model=): pass input_shape=, such as (1, 28, 28)"))
@@ -97,7 +100,9 @@ def in_option_words(error: Exception) -> str:
     return KEYWORDS.sub(lambda found: OPTIONS[found[1]] + (" " if found[2] else ""), str(error))
 
 
-OPTIONS = {"model": "--model", "input_shape": "--input-shape", "activation": "--activation", "target": "--target"}
+OPTIONS = {
+    name: "--" + name.replace("_", "-") for name in ("model", "input_shape", "activation", "nonfinite", "target")
+}
 """Keyword of a public function -> the option that carries it."""
 
 KEYWORDS = re.compile(rf"\b({'|'.join(OPTIONS)})=(?=([^\s,;:.)])?)")

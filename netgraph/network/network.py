@@ -14,6 +14,7 @@ from netgraph.network.datasets import EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows, passed
 from netgraph.network.graphs import check, of_weights
+from netgraph.network.heard import heard
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import check_parameters, without_nonfinite
 from netgraph.network.play import play
@@ -44,11 +45,14 @@ class Network:
     """
 
     def __init__(self, model: Callable[..., Any], example: Any, output: Any = None, nonfinite: str = "refuse") -> None:
-        model, self.dropped = without_nonfinite(model, nonfinite)
+        said: list[str] = []
+        with heard(said):
+            model, self.dropped = without_nonfinite(model, nonfinite)
         self.model = model
         check_parameters(model)
         self._hash: tuple[Any, str] | None = None
         self.programs = Programs(model, example, output)
+        self.programs.warnings += said
         self.programs.numbering("channel")  # what has no rule is refused here
 
     # -- what it is ----------------------------------------------------------------------------------

@@ -227,9 +227,7 @@ class Numbering(Carrying):
         else:
             flat = None if x.scale is None else x.scale.expand(x.shape).reshape(-1)
             kind = UnitConvolution if self.unit else MixedConvolution
-            joint = kind(
-                at, layer, x.full.reshape(-1), flat, new, weight, geometry, x.shape, shape, self.unit
-            )
+            joint = kind(at, layer, x.full.reshape(-1), flat, new, weight, geometry, x.shape, shape, self.unit)
         self._learned(at, joint, weight)
         return Form(shape, canonical(new), fresh=layer)
 

@@ -82,7 +82,6 @@ class Programs:
                     "the output does not depend on the input (or not through tensors: a detour through numpy or "
                     ".item() cannot be followed)"
                 )
-            check_constants(tape)
             with heard(self.warnings):
                 for text in improvised(tape):
                     if text not in self._told:
@@ -95,6 +94,7 @@ class Programs:
         """A tape of the model as it is called; says once where it looked at values."""
         with heard(self.warnings):
             tape = self._run(given)
+            check_constants(tape)
             if self._detours is None:
                 self._detours = changed_constants(tape, self._run, given)
             tape.detours |= self._detours

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -101,7 +102,9 @@ def sniff(path: Path) -> str:
 
 def _torch(path: Path, kind: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True if kind == "torch" else None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of an unusual pickle, which is refused or read all the same
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True if kind == "torch" else None)
     except Exception as error:
         text = str(error)
         wanted = re.search(r"GLOBAL (\S+)|Unsupported global: (?:GLOBAL )?(\S+)|class (\S+)", text)

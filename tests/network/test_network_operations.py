@@ -70,8 +70,9 @@ def proven(model: nn.Module, x: torch.Tensor) -> ng.Network:
 
 
 def test_network_every_row_has_a_case_and_a_formula() -> None:
-    assert set(OPERATIONS) | set(WORDS) == set(table())
-    for row in table().values():
+    own = {name: row for name, row in table().items() if "::" not in name}  # the README's example registers more
+    assert set(OPERATIONS) | set(WORDS) == set(own)
+    for row in own.values():
         assert row.kind in KINDS and row.formula.strip(), row.name
         assert (row.rule is None) == (row.kind == "control"), row.name
 

@@ -189,3 +189,76 @@ def test_network_verify_prints_a_small_table() -> None:
     for word in ("forward", "weight", "completeness", "conservation", "path", "affine", "2 inputs"):
         assert word in text
     assert isinstance(ng.trace(model, x).graph().meta, MappingProxyType)
+
+
+# -- what it tells beside the errors ---------------------------------------------------------------------
+
+
+def test_network_verify_tells_what_is_held_fixed_and_why() -> None:
+    model, x = make("transformer")
+    check = ng.trace(model, x).verify(x[:1])
+    assert {(h.operation, h.times, h.why) for h in check.frozen} == {
+        ("native_layer_norm", 3, "its statistic (a normaliser)"),
+        ("_safe_softmax", 1, "attention pattern"),
+        ("bmm", 1, "attention pattern"),
+        ("mul", 2, "attention pattern"),
+    }
+    assert check.silent == {"block.self_attn": (16, 24)}
+    text = str(check)
+    assert "held fixed   3 native_layer_norm: its statistic" in text
+    assert "no flow      block.self_attn: 16 of 24 vertices (queries and keys receive nothing: W_Q, W_K)" in text
+    assert "warnings" not in text and check.warnings == ()
+
+
+def test_network_verify_names_queries_and_keys_of_their_own() -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.q, self.k, self.v, self.head = nn.Linear(4, 3), nn.Linear(4, 3), nn.Linear(4, 5), nn.Linear(5, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            pattern = (self.q(x) @ self.k(x).transpose(1, 2) / 3**0.5).softmax(-1)
+            return self.head((pattern @ self.v(x)).mean(1))
+
+    torch.manual_seed(0)
+    check = ng.trace(Attention(), (6, 4)).verify()
+    assert check.silent == {"q": (3, 3), "k": (3, 3)}
+    assert {h.why for h in check.frozen} == {"attention pattern"}
+
+
+@pytest.mark.parametrize(
+    ("op", "operation", "why"),
+    [
+        (lambda h: h / h.exp().sum(1, keepdim=True), "exp", "denominator"),
+        (lambda h: torch.where(h > 0, h, 2 * h), "gt", "condition"),
+        (lambda h: h.masked_fill(h < 0, 0.5), "lt", "condition"),
+        (lambda h: h * h.sign(), "sign", "factor"),
+        (lambda h: h + (h > 0).to(h.dtype), "gt", "constant in add"),
+        (lambda h: h.gather(1, h.argsort(1)), "sort", "which elements are read"),
+    ],
+)
+def test_network_verify_says_what_a_held_result_decides(op: Any, operation: str, why: str) -> None:
+    torch.manual_seed(0)
+    a, b = nn.Linear(5, 4), nn.Linear(4, 2)
+    check = ng.trace(lambda x: b(op(a(x))), torch.randn(1, 5)).verify()
+    assert (operation, why) in {(h.operation, h.why) for h in check.frozen}, check.frozen
+    assert check
+
+
+def test_network_verify_has_every_warning_once_and_a_tolerance() -> None:
+    torch.manual_seed(0)
+    a, b = nn.Linear(5, 4), nn.Linear(4, 2)
+    x = torch.randn(3, 5)
+    with pytest.warns(ng.NetgraphWarning, match="erfcx"):
+        net = ng.trace(lambda x: b(torch.special.erfcx(a(x))), x)
+    check = net.verify(x)
+    assert len(check.warnings) == 1 and "secant" in check.warnings[0]
+    assert "  warnings     aten::special_erfcx" in str(check)
+    strict = net.verify(x, tolerance=0)
+    assert strict.tolerance == 0 and not strict and "FAILS" in str(strict)
+    assert net.verify(x, tolerance=1e-3)
+
+
+def test_network_verify_of_a_plain_network_stays_short() -> None:
+    model, x = make("mlp-relu")
+    assert len(str(ng.trace(model, x).verify(x)).splitlines()) == 7
