@@ -5,7 +5,7 @@ Tables are built as polars columns (ids of a million vertices in a fraction of a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -123,13 +123,14 @@ def _axis_names(layer: Layer) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class EdgeTile:
-    """Some edges of one block: vertex numbers, weights, values."""
+    """Some edges of one block: vertex numbers, weights, values; and the block's number in the graph."""
 
     block: Block
     source: Array
     target: Array
     weight: Array
     values: Mapping[str, Array]
+    number: int = 0
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -145,18 +146,26 @@ def edge_columns(graph: Graph) -> list[str]:
     return [*EDGE_COLUMNS, *value_columns(graph)]
 
 
-def edge_tiles(graph: Graph, chunk: int = 1_000_000) -> Iterator[EdgeTile]:
-    """The edges in pieces of about ``chunk``: block by block, row by row (all that enter a target, then the next)."""
-    for block in graph.blocks:
+def edge_tiles(
+    graph: Graph, chunk: int = 1_000_000, keep: Callable[[int, ops.Tile], Array] | None = None
+) -> Iterator[EdgeTile]:
+    """The edges in pieces of about ``chunk``: block by block, row by row (all that enter a target, then the next).
+
+    ``keep(number of the block, tile)`` says for each edge of a tile whether it is given; None: all are.
+    """
+    for number, block in enumerate(graph.blocks):
         to, since = graph.layer(block.target).start, graph.layer(block.source).start
         for tile in ops.tiles(block.weight, chunk):
-            if len(tile):
+            kept: Any = slice(None) if keep is None else keep(number, tile)
+            source, target = tile.source[kept] + since, tile.target[kept] + to
+            if len(source):
                 yield EdgeTile(
                     block=block,
-                    source=tile.source + since,
-                    target=tile.target + to,
-                    weight=ops.entries(block.weight, tile),
-                    values={name: ops.entries(value, tile) for name, value in block.values.items()},
+                    source=source,
+                    target=target,
+                    weight=ops.entries(block.weight, tile)[kept],
+                    values={name: ops.entries(value, tile)[kept] for name, value in block.values.items()},
+                    number=number,
                 )
 
 

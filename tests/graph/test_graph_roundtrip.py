@@ -214,8 +214,8 @@ def test_other_manifests_are_refused_with_their_reason(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_names_what_there_is(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"no format for files ending in '.gexf'.*a folder of CSV tables"):
-        write_graph(small(), tmp_path / "out.gexf")
+    with pytest.raises(TableError, match=r"no format for files ending in '.xlsx'.*a folder of CSV tables"):
+        write_graph(small(), tmp_path / "out.xlsx")
     write_graph(small(), f"{tmp_path}/v1.5/")
     assert read_graph(tmp_path / "v1.5").n == 6
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.checks import check_graph, check_target
 from netgraph.graph.formats.csv_read import read as read
 from netgraph.graph.formats.csv_read import read_activations as read_activations
+from netgraph.graph.formats.export import Export
 from netgraph.graph.formats.swap import replacing
 from netgraph.graph.formats.tables import TableWriter, quoted
 from netgraph.graph.graph import Block, Graph
-from netgraph.graph.tables import EdgeTile, edge_columns, edge_tiles, value_columns, vertex_frame
+from netgraph.graph.tables import EdgeTile, value_columns, vertex_frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,22 +31,32 @@ CHUNK = 150_000
 """Edges written at a time: enough to keep the threads busy, little enough to stay in the caches."""
 
 
-def write(graph: Graph, path: Path, activations: pd.DataFrame | None, overwrite: bool) -> Path:
+OF_WEIGHT: dict[str, Callable[[Array], Array]] = {
+    "weight": lambda weight: weight,
+    "abs_weight": np.abs,
+    "sign": lambda weight: np.sign(weight).astype(np.int8),
+}
+"""What the columns that follow from the weight hold."""
+
+
+def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
-    check_target(path, overwrite)
+    profile, activations = export.profile, export.activations
+    check_target(path, export.overwrite)
     vertices = vertex_frame(graph, positions=True)
-    check_graph(graph, vertices["id"], vertices.columns, edge_columns(graph))
+    vertices = vertices.select(profile.vertex_columns(graph, vertices.columns))
+    check_graph(graph, vertices["id"], vertices.columns, profile.edge_columns(graph))
     fields = quoted(vertices)
     with replacing(path) as folder:
         with TableWriter(folder) as writer:
-            writer.write("edges.csv", edge_columns(graph), _edge_frames(graph, fields["id"]))
+            writer.write("edges.csv", profile.edge_columns(graph), _edge_frames(graph, export, fields["id"]))
             writer.write("vertices.csv", vertices.columns, [fields])
             if any(block.gate is not None or block.constant is not None for block in graph.blocks):
                 writer.write("gates.csv", ["block", "source", "gate", "constant"], _gate_frames(graph, fields["id"]))
             if activations is not None:
                 frame = _activation_frame(activations, vertices["id"])
                 writer.write("activations.csv", frame.columns, [quoted(frame)])
-            manifest = about.describe(graph, writer.entries())
+            manifest = about.describe(graph, writer.entries(), export)
         if activations is not None:
             manifest["activations"] = about.describe_activations(activations)
         text = json.dumps(manifest, indent=1, allow_nan=False)
@@ -53,21 +64,22 @@ def write(graph: Graph, path: Path, activations: pd.DataFrame | None, overwrite:
     return path
 
 
-def _edge_frames(graph: Graph, ids: pl.Series) -> Iterator[pl.DataFrame]:
+def _edge_frames(graph: Graph, export: Export, ids: pl.Series) -> Iterator[pl.DataFrame]:
     kinds = list(dict.fromkeys(block.kind for block in graph.blocks))
     kind_fields = quoted(pl.DataFrame({"kind": pl.Series(kinds, dtype=pl.String)})).to_series()
     missing = pl.Series([None], dtype=pl.Float32)
-    for tile in edge_tiles(graph, CHUNK):
-        _check_finite(tile)
-        block, at = tile.block, kinds.index(tile.block.kind)
-        weight = about.written(tile.weight, f"block {block.source} -> {block.target}")
-        frame = {
-            "source": ids[tile.source],  # much faster than gather
-            "target": ids[tile.target],
-            "weight": weight,
-            "abs_weight": np.abs(weight),
-            "kind": kind_fields[at : at + 1].new_from_index(0, len(tile)),
-        }
+    for tile in export.tiles(graph, CHUNK):
+        check_finite(tile)
+        weight = about.written(tile.weight, f"block {tile.block.source} -> {tile.block.target}")
+        at = kinds.index(tile.block.kind)
+        frame: dict[str, pl.Series | Array] = {}
+        for column, held in export.profile.edges.items():
+            if held in ("source", "target"):
+                frame[column] = ids[getattr(tile, held)]  # much faster than gather
+            elif held == "kind":
+                frame[column] = kind_fields[at : at + 1].new_from_index(0, len(tile))
+            else:
+                frame[column] = OF_WEIGHT[held](weight)
         for name in value_columns(graph):
             values = tile.values.get(name)
             frame[f"value {name}"] = (
@@ -76,7 +88,7 @@ def _edge_frames(graph: Graph, ids: pl.Series) -> Iterator[pl.DataFrame]:
         yield pl.DataFrame(frame)
 
 
-def _check_finite(tile: EdgeTile) -> None:
+def check_finite(tile: EdgeTile) -> None:
     if np.isfinite(tile.weight).all():
         return
     block = tile.block

@@ -99,19 +99,22 @@ def _blocks(folder: Path, manifest: about.Manifest, layers: dict[str, Layer], id
     at, entries = folder / "edges.csv", manifest["blocks"]
     names = list(dict.fromkeys(name for entry in entries for name in entry["values"]))
     vertex = pl.Enum(ids)  # an end that is no vertex cannot be parsed
-    types: dict[str, Any] = {"source": vertex, "target": vertex, "weight": _parsed([e["dtype"] for e in entries])}
+    called = {name: name for name in ("source", "target", "weight")} | manifest.get("edge_columns", {})
+    ends = [called["source"], called["target"]]
+    types: dict[str, Any] = dict.fromkeys(ends, vertex)
+    types[called["weight"]] = _parsed([e["dtype"] for e in entries])
     types |= {name: _parsed([e["values"][name] for e in entries if name in e["values"]]) for name in names}
     frame = read_table(at, manifest["files"]["edges.csv"], types)
-    frame = frame.with_columns(pl.col("source", "target").to_physical())
+    frame = frame.with_columns(pl.col(ends).to_physical())
     expected = sum(entry["rows"] for entry in entries)
     if len(frame) != expected:
         raise TableError(f"{at} has {len(frame):,} rows, its blocks {expected:,}")
     gates, first, blocks = _gates(folder, manifest, layers), 0, []
     for number, entry in enumerate(entries):
         rows = frame.slice(first, entry["rows"])
-        source = _places(at, rows["source"], layers[entry["source"]])
-        target = _places(at, rows["target"], layers[entry["target"]])
-        blocks.append(_block(at, entry, layers, target, source, rows, gates.get(number, {})))
+        source = _places(at, rows[ends[0]], layers[entry["source"]])
+        target = _places(at, rows[ends[1]], layers[entry["target"]])
+        blocks.append(_block(at, entry, layers, target, source, rows[called["weight"]], rows, gates.get(number, {})))
         first += entry["rows"]
     return tuple(blocks)
 
@@ -122,12 +125,13 @@ def _block(
     layers: dict[str, Layer],
     target: Array,
     source: Array,
+    weights: pl.Series,
     rows: pl.DataFrame,
     gates: dict[str, Array],
 ) -> Block:
     shape = (layers[entry["target"]].size, layers[entry["source"]].size)
     assemble = ops.LAYOUTS[entry["layout"]].assemble
-    weight = assemble(shape, target, source, _numbers(rows["weight"], entry["dtype"]))
+    weight = assemble(shape, target, source, _numbers(weights, entry["dtype"]))
     if ops.count(weight) != len(rows) or not _all_differ(shape, target, source):
         raise TableError(f"{at} holds an edge from {entry['source']} to {entry['target']} twice, or one that weighs 0")
     values = {

@@ -14,6 +14,7 @@ from netgraph.errors import TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.columns import plain_column
 from netgraph.graph.equality import plain
+from netgraph.graph.formats.export import Export
 from netgraph.graph.graph import SCHEMA, Graph, Layer
 
 if TYPE_CHECKING:
@@ -27,12 +28,14 @@ WRITTEN_AS = {"float16": np.float32, "float32": np.float32, "float64": np.float6
 """Type of a number -> the type whose shortest text is written. Others are written as float64 where that is exact."""
 
 
-def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
-    """The manifest of a graph whose tables are written."""
+def describe(graph: Graph, files: dict[str, Any], export: Export, kind: str = FORMAT) -> Manifest:
+    """The manifest of a graph whose tables are written; ``kind`` names the format."""
     return {
-        "format": FORMAT,
+        "format": kind,
         "schema": SCHEMA,
         "netgraph": __version__,
+        "profile": export.profile.name,
+        "edge_columns": {held: column for column, held in export.profile.edges.items()},
         "files": files,
         "layers": [
             {field.name: plain(getattr(layer, field.name)) for field in fields(Layer)} for layer in graph.layers
@@ -43,14 +46,14 @@ def describe(graph: Graph, files: dict[str, Any]) -> Manifest:
                 "target": block.target,
                 "kind": block.kind,
                 "layout": ops.kind_of(block.weight).LAYOUT,
-                "rows": block.edges,
+                "rows": rows,
                 "dtype": str(block.weight.dtype),
                 "values": {name: str(value.dtype) for name, value in block.values.items()},
                 "gate": None if block.gate is None else str(np.asarray(block.gate).dtype),
                 "constant": None if block.constant is None else str(np.asarray(block.constant).dtype),
                 "shared_with": block.shared_with,
             }
-            for block in graph.blocks
+            for block, rows in zip(graph.blocks, export.rows(graph), strict=True)
         ],
         "columns": {name: _kind(plain_column(name, values)) for name, values in graph.columns.items()},
         "meta": plain(graph.meta),

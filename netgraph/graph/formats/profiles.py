@@ -1,0 +1,100 @@
+"""Profiles: which columns a table has, and what they are called. A profile is a row."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from netgraph.errors import unknown
+from netgraph.graph.tables import value_columns
+
+if TYPE_CHECKING:
+    from netgraph.graph.graph import Graph
+
+QUANTITIES = ("source", "target", "weight", "abs_weight", "sign", "kind")
+"""What the columns of an edge may hold: the ids of its ends, w, |w|, -1 or 1, the block's kind."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The columns of a pair of tables.
+
+    Attributes
+    ----------
+    name : as in ``write_graph(…, profile=name)``.
+    made_for : whom it suits, in a few words.
+    edges : name of a column -> what it holds (of ``QUANTITIES``), in order; the values follow under their own names.
+    vertices : those of the columns that every graph has which are written (the id first, always); None: all. The
+        columns of the graph's own (bias, results …) are always written.
+    """
+
+    name: str
+    made_for: str
+    edges: Mapping[str, str]
+    vertices: tuple[str, ...] | None = None
+
+    def column_of(self, quantity: str) -> str:
+        """The column that holds a quantity."""
+        return next(column for column, held in self.edges.items() if held == quantity)
+
+    def edge_columns(self, graph: Graph) -> list[str]:
+        """Columns of the edge table, the values' included."""
+        return [*self.edges, *value_columns(graph)]
+
+    def vertex_columns(self, graph: Graph, columns: list[str]) -> list[str]:
+        """Those of the vertex table's columns that are written."""
+        if self.vertices is None:
+            return columns
+        return [name for name in columns if name in self.vertices or name in graph.columns or name == "id"]
+
+
+def _profile(name: str, made_for: str, edges: dict[str, str], vertices: tuple[str, ...] | None = None) -> Profile:
+    return Profile(name, made_for, MappingProxyType(edges), vertices)
+
+
+PROFILES: dict[str, Profile] = {
+    row.name: row
+    for row in (
+        _profile(
+            "default",
+            "R, pandas, networkx, igraph",
+            {name: name for name in ("source", "target", "weight", "abs_weight", "kind")},
+        ),
+        _profile(
+            "gephi",
+            "Gephi, which has no use for weights below 0: the size is the weight, the sign stands beside it",
+            {
+                "source": "source",
+                "target": "target",
+                "weight": "abs_weight",
+                "signed_weight": "weight",
+                "sign": "sign",
+                "kind": "kind",
+            },
+        ),
+        _profile(
+            "starter",
+            "a first look: as few columns as there can be",
+            {"from_id": "source", "to_id": "target", "weight": "weight"},
+            ("id", "label", "layer"),
+        ),
+    )
+}
+"""Name -> its columns."""
+
+
+def profile_named(name: str) -> Profile:
+    """The row of that name.
+
+    Raises
+    ------
+    UnknownName : there is none, with the nearest one.
+
+    >>> list(profile_named("starter").edges)
+    ['from_id', 'to_id', 'weight']
+    """
+    if name not in PROFILES:
+        raise unknown("profile", name, PROFILES)
+    return PROFILES[name]
