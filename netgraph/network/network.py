@@ -345,13 +345,14 @@ class Network:
         base = given if reference is None else self.programs.inputs(reference)
         return masking.masked_logits(self, given, masks, granularity, corrupted, base)
 
-    def verify(self, inputs: Any = None, tolerance: float = TOLERANCE) -> Verification:
-        """Prove that the graph is the network at some inputs, in float64 and at both granularities.
+    def verify(self, inputs: Any = None, tolerance: float = TOLERANCE, granularity: str | None = None) -> Verification:
+        """Prove that the graph is the network at some inputs, in float64.
 
         Parameters
         ----------
         inputs : (N, …) tensor, or in the form of the example (tuple, dict …); by default the example.
         tolerance : largest relative error that passes.
+        granularity : "unit" or "channel"; by default both. Units tell more (paths, too), and take more memory.
 
         Returns
         -------
@@ -361,6 +362,7 @@ class Network:
         Raises
         ------
         InputError : inputs that do not fit the network.
+        UnknownName : another granularity.
 
         Examples
         --------
@@ -369,4 +371,4 @@ class Network:
         True
         """
         given = self.programs.example if inputs is None else self.programs.inputs(inputs)
-        return verify(self, given, tolerance)
+        return verify(self, given, tolerance, ("unit", "channel") if granularity is None else (granularity,))

@@ -57,6 +57,7 @@ class Verification:
     warnings : every warning that was raised while the model was recorded and numbered.
     inputs : how many inputs were compared.
     tolerance : largest error that passes.
+    granularities : at which the graphs were compared; paths are compared by units alone.
 
     Examples
     --------
@@ -78,11 +79,13 @@ class Verification:
     warnings: tuple[str, ...] = ()
     inputs: int = 1
     tolerance: float = TOLERANCE
+    granularities: tuple[str, ...] = ("unit", "channel")
 
     @property
     def errors(self) -> dict[str, float]:
-        """Name -> relative error."""
-        return {name: getattr(self, f"{name}_error") for name in CHECKS}
+        """Name -> relative error, of the comparisons that were made."""
+        made = [name for name in CHECKS if name != "path" or "unit" in self.granularities]
+        return {name: getattr(self, f"{name}_error") for name in made}
 
     @property
     def exact(self) -> bool:
@@ -101,7 +104,8 @@ class Verification:
         head = "the graph is the network" if self.exact else "the graph is NOT the network"
         return "\n".join(
             [
-                f"{head} (relative errors, float64, {self.inputs} input{'s' if self.inputs != 1 else ''})",
+                f"{head} (relative errors, float64, {' and '.join(f'{g}s' for g in self.granularities)}, "
+                f"{self.inputs} input{'s' if self.inputs != 1 else ''})",
                 *rows,
                 f"  operations   {kinds}",
                 *_listed("held fixed", [f"{h.times} {h.operation}: {h.why}" for h in self.frozen]),
@@ -123,15 +127,19 @@ def _listed(name: str, lines: Sequence[str], most: int = 6) -> list[str]:
     return [f"  {name if i == 0 else '':<13}{line}" for i, line in enumerate(shown)]
 
 
-def verify(net: Network, given: list[torch.Tensor], tolerance: float = TOLERANCE) -> Verification:
+def verify(
+    net: Network,
+    given: list[torch.Tensor],
+    tolerance: float = TOLERANCE,
+    granularities: Sequence[str] = ("unit", "channel"),
+) -> Verification:
     """Compare the network's graphs with the network at each input."""
     worst = dict.fromkeys(CHECKS, 0.0)
     worst["forward"] = forward_error(net, given)
     for i in range(len(given[0])):
         one = [x[i : i + 1].double() if x.is_floating_point() else x[i : i + 1] for x in given]
-        for granularity in ("unit", "channel"):
-            truth = Truth(net, one, granularity)
-            for name, error in check(truth.graph(), truth).items():
+        for granularity in granularities:
+            for name, error in _compared(net, one, granularity).items():
                 worst[name] = max(worst[name], error)
     numbering = net.programs.numbering("channel")
     return Verification(
@@ -146,7 +154,14 @@ def verify(net: Network, given: list[torch.Tensor], tolerance: float = TOLERANCE
         warnings=tuple(net.programs.warnings),
         inputs=len(given[0]),
         tolerance=tolerance,
+        granularities=tuple(granularities),
     )
+
+
+def _compared(net: Network, one: list[torch.Tensor], granularity: str) -> dict[str, float]:
+    """The errors at one input; what was played and made for them is gone afterwards."""
+    truth = Truth(net, one, granularity)
+    return check(truth.graph(), truth)
 
 
 def forward_error(net: Network, given: list[torch.Tensor]) -> float:

@@ -14,6 +14,7 @@ from network_zoo import ZOO, make
 from torch import nn
 
 import netgraph as ng
+from netgraph.errors import UnknownName
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.checks import Truth, check
 from netgraph.network.numbering import Numbering
@@ -262,3 +263,13 @@ def test_network_verify_has_every_warning_once_and_a_tolerance() -> None:
 def test_network_verify_of_a_plain_network_stays_short() -> None:
     model, x = make("mlp-relu")
     assert len(str(ng.trace(model, x).verify(x)).splitlines()) == 7
+
+
+def test_network_verify_by_one_granularity() -> None:
+    model, x = make("lenet-relu")
+    net = ng.trace(model, x)
+    by_channel, by_unit = net.verify(x, granularity="channel"), net.verify(x, granularity="unit")
+    assert by_channel and "path" not in by_channel.errors and by_channel.granularities == ("channel",)
+    assert by_unit and "path" in by_unit.errors and "(relative errors, float64, units, 2 inputs)" in str(by_unit)
+    with pytest.raises(UnknownName, match="granularity 'layer'"):
+        net.verify(x, granularity="layer")
