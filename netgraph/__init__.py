@@ -29,6 +29,7 @@ _HOME = {
     "Layer": "netgraph.graph.graph",
     "Block": "netgraph.graph.graph",
     "contract": "netgraph.graph.contract",
+    "check_tables": "netgraph.graph.checking",
     "write_graph": "netgraph.graph.formats",
     "read_graph": "netgraph.graph.formats",
     "read_inputs": "netgraph.network.reading",
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.paths import paths as paths
     from netgraph.errors import NetgraphError as NetgraphError
     from netgraph.errors import NetgraphWarning as NetgraphWarning
+    from netgraph.graph.checking import check_tables as check_tables
     from netgraph.graph.contract import contract as contract
     from netgraph.graph.formats import read_graph as read_graph
     from netgraph.graph.formats import write_graph as write_graph

@@ -1,4 +1,4 @@
-"""The README's command reference, made from the commands themselves; a test compares the two. To write it anew:
+"""The README's command reference and list of traps, made from the code; a test compares the two. To write them anew:
 
 .venv/bin/python scripts/_reference.py
 """
@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from netgraph.cli.app import COMMANDS
+from netgraph.graph.checking import SEVERITIES, TRAPS
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 BEGIN, END = "<!-- commands: made by scripts/_reference.py -->\n", "<!-- end of commands -->\n"
+BEGIN_TRAPS, END_TRAPS = "<!-- traps: made by scripts/_reference.py -->\n", "<!-- end of traps -->\n"
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,21 @@ def reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+def traps() -> str:
+    """A row a trap, the worst first."""
+    rows = ["| | trap | what happens | mend |", "|---|---|---|---|"]
+    for trap in sorted(TRAPS.values(), key=lambda trap: SEVERITIES.index(trap.severity)):
+        what = "; ".join(f"**{tool}** {said}" for tool, said in trap.tools.items())
+        rows.append(f"| {trap.severity} | `{trap.name}` | {what} | {trap.mend} |".replace("*all*", "all"))
+    return "\n" + "\n".join(rows) + "\n\n"
+
+
 def written(readme: str) -> str:
-    """The README with the reference of now."""
-    before, rest = readme.split(BEGIN)
-    return before + BEGIN + reference() + END + rest.split(END)[1]
+    """The README with the reference and the traps of now."""
+    for begin, end, made in ((BEGIN, END, reference()), (BEGIN_TRAPS, END_TRAPS, traps())):
+        before, rest = readme.split(begin)
+        readme = before + begin + made + end + rest.split(end)[1]
+    return readme
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import netgraph as ng
-from netgraph.cli import analyses, show, tables
+from netgraph.cli import analyses, check, show, tables
 from netgraph.cli.output import complain
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -25,6 +25,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "export": tables.export,
     "convert": tables.convert,
     "verify": tables.verify,
+    "check": check.check,
     "modules": analyses.modules,
     "centrality": analyses.centrality,
     "paths": analyses.paths,

@@ -1,0 +1,353 @@
+"""`check_tables` says what tools make of tables; R, pandas, networkx and igraph are asked whether that is so."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import igraph
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+
+import netgraph as ng
+from netgraph.errors import TableError
+from netgraph.graph.checking.headers import HEADER_TESTS
+from netgraph.graph.checking.traps import TRAPS
+
+ROOT = Path(__file__).resolve().parents[2]
+EDGES = "source,target,weight\na,b,0.5\nb,c,1.5\n"
+VERTICES = "id,layer\na,x\nb,x\nc,x\n"
+
+
+def edges(*rows: str, header: str = "source,target,weight") -> str:
+    return "\n".join([header, *rows]) + "\n"
+
+
+def typed(first: str, last: str) -> str:
+    """A column `share` with 25 rows of one kind and then another."""
+    return edges(*(f"a{i},b{i},1.0,{first}" for i in range(25)), f"a,b,1.0,{last}", header="source,target,weight,share")
+
+
+CASES: list[tuple[str, str | bytes | None, str | bytes, tuple[int, ...]]] = [
+    # trap, vertices, edges, rows
+    ("encoding", None, b"source,target\na,b\n\xe9,b\n", (3,)),
+    ("utf-16", None, "source,target\na,b\n".encode("utf-16"), (1,)),
+    ("byte-order-mark", None, b"\xef\xbb\xbf" + EDGES.encode(), (1,)),
+    ("separator", None, EDGES.replace(",", ";"), (1,)),
+    ("separator", None, EDGES.replace(",", "\t"), (1,)),
+    ("line-ends-cr", None, EDGES.replace("\n", "\r"), (1,)),
+    ("line-ends-mixed", None, "source,target\na,b\nb,c\r\nc,d\n", (3,)),
+    ("last-line-open", None, EDGES.rstrip("\n"), ()),
+    ("blank-line", None, "source,target\na,b\n\nb,c\n", (3,)),
+    ("fields-missing", None, edges("a,b,1.0", "b,c"), (3,)),
+    ("fields-extra", None, edges("a,b,1.0", "conv:1,2,c,1.0"), (3,)),
+    ("quote-stray", None, edges("a,b,1.0", 'b"x",c,1.0'), (3,)),
+    ("quote-open", None, edges("a,b,1.0", '"b,c,1.0', "c,d,1.0"), (3,)),
+    ("character-nul", None, edges("a,b,1.0", "b\0,c,1.0"), (3,)),
+    ("character-control", None, edges("a,b,1.0", "b\x07,c,1.0"), (3,)),
+    ("header-empty", None, edges("0,a,b", header=",source,target"), (1,)),
+    ("header-twice", None, edges("a,b,1.0,2.0", header="source,target,w,w"), (1,)),
+    ("header-case", None, edges("a,b,1.0,2.0", header="source,target,w,W"), (1,)),
+    ("header-space", None, edges("a,b", header="source, target"), (1,)),
+    ("column-name", "id,name\na,x\nb,y\nc,z\n", EDGES, (1,)),
+    ("column-type", None, edges("a,b,linear", header="source,target,type"), (1,)),
+    ("column-edge-id", None, edges("a,b,e1", header="source,target,id"), (1,)),
+    ("column-time", "id,timeset\na,1\nb,2\nc,3\n", EDGES, (1,)),
+    ("ends-unnamed", None, edges("a,b,1.0", header="from_id,to_id,weight"), (1,)),
+    ("ends-not-first", None, edges("1.0,a,b", header="weight,source,target"), (1,)),
+    ("id-unnamed", "unit,layer\na,x\nb,x\nc,x\n", EDGES, (1,)),
+    ("id-not-first", "layer,id\nx,a\nx,b\nx,c\n", EDGES, (1,)),
+    ("id-empty", None, edges("a,b,1.0", ",c,1.0"), (3,)),
+    ("id-missing-word", None, edges("a,b,1.0", "NA,b,1.0", "null,b,1.0"), (3, 4)),
+    ("id-number", None, edges("1,b,1.0", "2,c,1.0"), (2, 3)),
+    ("id-rewritten", None, edges("007,b,1.0", "9007199254740993,b,1.0", "1,c,1.0"), (2, 3)),
+    ("id-truth", None, edges("T,b,1.0", "F,c,1.0"), (2, 3)),
+    ("id-infinity", None, edges("1,b,1.0", "Inf,c,1.0"), (3,)),
+    ("id-space", None, edges("a,b ,1.0", "b,c,1.0"), (2,)),
+    ("id-backslash", None, edges("a\\n,b,1.0", "b,c,1.0"), (2,)),
+    ("weight-missing", None, edges("a,b", header="source,target"), ()),
+    ("weight-empty", None, edges("a,b,1.0", "b,c,"), (3,)),
+    ("weight-not-finite", None, edges("a,b,inf", "b,c,NaN", "c,d,1.0"), (2, 3)),
+    ("weight-text", None, edges("a,b,1.0", 'b,c,"1,5"'), (3,)),
+    ("weight-zero", None, edges("a,b,1.0", "b,c,0"), (3,)),
+    ("weight-negative", None, edges("a,b,1.0", "b,c,-1.0"), (3,)),
+    ("gephi-column-type", None, typed("3", "0.25"), (27,)),
+    ("gephi-column-type", None, typed("", "0.25"), (27,)),
+    ("gephi-column-type", None, typed("0.5", "high"), (27,)),
+    ("vertex-twice", "id\na\nb\na\nc\n", EDGES, (4,)),
+    ("edge-twice", None, edges("a,b,1.0", "b,c,1.0", "a,b,2.0"), (4,)),
+    ("end-unknown", VERTICES, edges("a,b,1.0", "b,d,1.0"), (3,)),
+    ("self-loop", None, edges("a,b,1.0", "b,b,1.0"), (3,)),
+    ("vertex-alone", VERTICES, edges("a,b,1.0"), (4,)),
+]
+
+
+def folder(at: Path, vertices: str | bytes | None, edges: str | bytes | None) -> Path:
+    for name, text in (("vertices.csv", vertices), ("edges.csv", edges)):
+        if text is not None:
+            (at / name).write_bytes(text.encode() if isinstance(text, str) else text)
+    return at
+
+
+@pytest.mark.parametrize(("trap", "vertices", "table", "rows"), CASES, ids=[case[0] for case in CASES])
+def test_each_trap_is_found_where_it_is(
+    trap: str, vertices: str | bytes | None, table: str | bytes, rows: tuple[int, ...], tmp_path: Path
+) -> None:
+    report = ng.check_tables(folder(tmp_path, vertices, table))
+    found = {finding.trap: finding for finding in report.findings}
+    assert trap in found, report
+    assert found[trap].rows == rows
+    assert found[trap].count == max(1, len(rows))
+    assert found[trap].severity == TRAPS[trap].severity and found[trap].tools and found[trap].mend
+    assert trap in str(report)
+    assert report.ok == (not any(finding.severity == "error" for finding in report.findings))
+
+
+def test_every_row_of_the_table_of_traps_has_a_case() -> None:
+    assert {case[0] for case in CASES} == set(TRAPS)
+    for tests in HEADER_TESTS.values():
+        assert set(tests) <= set(TRAPS)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        EDGES,
+        EDGES.replace("\n", "\r\n"),
+        edges('"conv:0,1,2",b,-0.0001', '"say ""x""",b,1e-05', header="source,target,abs_weight"),
+        edges("17a,b,1.0", "1,a,1.0", "T,a,1.0"),  # a column with one text is text
+        edges('"line\nbreak",b,1.0', "b,c,1.0"),
+    ],
+    ids=["plain", "crlf", "quotes", "mixed ids", "line break"],
+)
+def test_tables_without_traps_have_no_finding(table: str, tmp_path: Path) -> None:
+    findings = ng.check_tables(folder(tmp_path, None, table)).findings
+    assert [f for f in findings if f.trap != "weight-missing"] == []
+
+
+def test_rows_are_the_ones_of_a_spreadsheet_also_beyond_the_first_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"a{i % 50},b{i},1.0" for i in range(3000)]
+    rows[700], rows[1500], rows[2600], rows[2999] = "a0,b9999,inf", "", "a0,b2,1.0,1.0", "a7,b7,1.0"
+    folder(tmp_path, None, edges(*rows))
+    for size in (100, 1 << 24):
+        monkeypatch.setattr("netgraph.graph.checking.sheet.PIECE", size)
+        report = ng.check_tables(tmp_path)
+        found = {finding.trap: (finding.rows, finding.count) for finding in report.findings}
+        assert found == {
+            "weight-not-finite": ((702,), 1),
+            "blank-line": ((1502,), 1),
+            "fields-extra": ((2602,), 1),
+            "edge-twice": ((3001,), 1),
+        }
+        assert report.edges == 2999
+
+
+def test_clean_exports_have_no_finding(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    graph = ng.Graph.from_matrices([rng.standard_normal((30, 40)), rng.standard_normal((5, 30))])
+    assert ng.check_tables(ng.write_graph(graph, tmp_path / "out")).findings == ()
+    for name in ("mlp", "cnn"):
+        report = ng.check_tables(ROOT / "data" / name / "graph")
+        assert report.findings == () and report.ok and report.edges > 0
+        assert "nothing that a tool would misread" in str(report)
+
+
+def test_two_files_and_files_of_other_names(tmp_path: Path) -> None:
+    (tmp_path / "units.csv").write_text(VERTICES)
+    (tmp_path / "joints.csv").write_text(EDGES)
+    report = ng.check_tables(tmp_path / "units.csv", tmp_path / "joints.csv")
+    assert (report.vertices, report.edges, report.findings) == (3, 2, ())
+    assert ng.check_tables(tmp_path / "joints.csv").edges == 2
+    assert ng.check_tables(tmp_path / "units.csv").vertices == 3
+    (tmp_path / "sub").mkdir()
+    shutil.copy(tmp_path / "units.csv", tmp_path / "sub" / "Nodes.csv")
+    shutil.copy(tmp_path / "joints.csv", tmp_path / "sub" / "links.tsv")
+    assert ng.check_tables(tmp_path / "sub").edges == 2
+
+
+def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match=r"holds nothing; expected vertices\.csv or nodes\.csv"):
+        ng.check_tables(tmp_path)
+    with pytest.raises(TableError, match="is not there; expected a table"):
+        ng.check_tables(tmp_path / "no.csv")
+    (tmp_path / "edges.csv").write_text("\n")
+    with pytest.raises(TableError, match="is empty; expected a header"):
+        ng.check_tables(tmp_path)
+    (tmp_path / "graph.gexf").write_text("<gexf/>")
+    with pytest.raises(TableError, match="is no text of commas; expected CSV"):
+        ng.check_tables(tmp_path / "graph.gexf")
+
+
+# -- the tools themselves --------------------------------------------------------------------------
+
+
+def rscript() -> str:
+    found = shutil.which("Rscript")
+    if found is None and os.environ.get("CI") != "true":
+        pytest.skip("Rscript is not installed (apt-get install r-base-core r-cran-igraph)")
+    assert found is not None, "CI=true: Rscript must be installed"
+    return found
+
+
+READ_BY_R = """
+suppressPackageStartupMessages(library(igraph))
+read <- function() {
+    edges <- read.csv("edges.csv")
+    vertices <- if (file.exists("vertices.csv")) read.csv("vertices.csv")
+    list(g = graph_from_data_frame(edges, vertices = vertices), edges = edges, vertices = vertices)
+}
+fails <- function(words) tryCatch({read(); FALSE}, error = function(e) grepl(words, conditionMessage(e)))
+refuses <- function(f, ...) inherits(try(f(...), silent = TRUE), "try-error")
+same <- function(is, expected) if (!identical(is, expected)) stop(paste(c("got", is), collapse = " "))
+"""
+
+R_SAYS: dict[str, tuple[str | None, str | bytes, str]] = {
+    "1e+05 beside a large id": (
+        None, edges("100000,3000000000,1.0", "3000000000,200001,1.0"),
+        'same(V(read()$g)$name, c("1e+05", "3e+09", "200001"))'
+    ),
+    "2^53": (
+        None, edges("9007199254740993,b,1.0", "9007199254740992,b,1.0"), "same(length(V(read()$g)), 2L)"
+    ),
+    "leading zeros": (None, edges("007,7,1.0"), 'same(V(read()$g)$name, "7")'),
+    "NA": (None, edges("NA,b,1.0"), "stopifnot(is.na(read()$edges$source))"),
+    "truths": (None, edges("T,b,1.0", "TRUE,c,1.0"), 'same(V(read()$g)$name, c("TRUE", "b", "c"))'),
+    "infinities": (None, edges("Inf,1,1.0", "inf,infinity,1.0"), 'same(V(read()$g)$name, c("Inf", "1"))'),
+    "column-name": ("id,name\na,x\nb,y\nc,z\n", EDGES, 'same(V(read()$g)$name, c("x", "y", "z"))'),
+    "id-not-first": ("layer,id\nx,a\ny,b\nz,c\n", EDGES, 'stopifnot(fails("not listed in vertex data frame"))'),
+    "ends-not-first": (None, edges("1.0,a,b", header="weight,source,target"), 'same(V(read()$g)$name, c("1", "a"))'),
+    "vertex-twice": ("id\na\nb\nb\nc\n", EDGES, 'stopifnot(fails("Duplicate vertex names"))'),
+    "end-unknown": ("id\na\nb\n", EDGES, 'stopifnot(fails("not listed in vertex data frame"))'),
+    "id-space": (VERTICES, edges("a,b ,1.0"), 'stopifnot(fails("not listed in vertex data frame"))'),
+    "separator": (None, EDGES.replace(",", ";"), 'stopifnot(fails("at least two columns"))'),
+    "encoding": (None, b"source,target\n\xe9a,b\n", 'stopifnot(fails("invalid multibyte string"))'),
+    "fields-extra": (None, edges("a,b,1.0,2.0", "b,c,2.0,3.0"), "stopifnot(!\"a\" %in% V(read()$g)$name)"),
+    "quote-stray": (None, edges('a"x,b,1.0', "b,c,2.0", "c,d,3.0"), "stopifnot(nrow(read()$edges) < 3)"),
+    "quote-open": (None, edges("a,b,1.0", '"b,c,1.0', "c,d,1.0"), "stopifnot(nrow(read()$edges) < 3)"),
+    "character-nul": (None, edges("a,b,1.0", "bcd\0ef,c,1.0"),
+                      'stopifnot(!"bcdef" %in% suppressWarnings(read())$edges$source)'),
+    "header-empty": (None, edges("0,a,b", header=",source,target"), 'same(V(read()$g)$name, c("0", "a"))'),
+    "header-twice": (None, edges("a,b,1,2", header="source,target,w,w"),
+                     'same(names(read()$edges), c("source", "target", "w", "w.1"))'),
+    "weight-text": (None, edges("a,b,1.0", 'b,c,"1,5"'), "stopifnot(is.character(read()$edges$weight))"),
+    "weight-empty": (None, edges("a,b,1.0", "b,c,"), "stopifnot(is.na(E(read()$g)$weight[2]))"),
+    "weight-not-finite": (None, edges("a,b,NaN", "b,c,1.0"), """
+        stopifnot(refuses(betweenness, read()$g), refuses(closeness, read()$g), is.nan(strength(read()$g)["a"]))"""),
+    "an infinite weight": (None, edges("a,b,Inf", "b,c,1.0"), "stopifnot(all(is.nan(page_rank(read()$g)$vector)))"),
+    "weight-zero": (None, edges("a,b,0", "b,c,1.0"), "stopifnot(refuses(betweenness, read()$g))"),
+    "weight-negative": (None, edges("a,b,-1.0", "b,c,1.0"), """
+        g <- read()$g; u <- as.undirected(g)
+        stopifnot(refuses(closeness, g), refuses(betweenness, g), refuses(cluster_louvain, u))
+        stopifnot(refuses(cluster_walktrap, u), refuses(cluster_infomap, u))"""),
+    "tidygraph takes numbers for rows": ("id,layer\n3,x\n2,x\n1,x\n", edges("1,2,1.0", "2,3,1.0"), """
+        suppressPackageStartupMessages(library(tidygraph))
+        g <- tbl_graph(read()$vertices, read()$edges, node_key = "id")
+        same(as.integer(as.data.frame(activate(g, nodes))$id[head_of(as.igraph(g), 1)]), 2L)
+        same(as.integer(as.data.frame(activate(g, nodes))$id[tail_of(as.igraph(g), 1)]), 3L)"""),
+}  # fmt: skip
+
+
+def test_r_does_what_the_table_of_traps_says(tmp_path: Path) -> None:
+    """One process for all cases: R takes a second to start."""
+    lines = [READ_BY_R]
+    for number, (name, (vertices, table, check)) in enumerate(R_SAYS.items()):
+        at = tmp_path / str(number)
+        at.mkdir()
+        folder(at, vertices, table)
+        assert ng.check_tables(at).findings, name
+        lines.append(
+            f'setwd("{at}"); tryCatch(suppressWarnings({{{check}}}), '
+            f'error = function(e) cat("WRONG", "{name}:", conditionMessage(e), "\\n"))'
+        )
+    script = tmp_path / "says.R"
+    script.write_text("\n".join([*lines, 'cat("asked\\n")']))
+    done = subprocess.run([rscript(), str(script)], capture_output=True, text=True, check=True)
+    assert done.stdout == "asked\n", done.stdout
+
+
+def test_a_byte_order_mark_reaches_pythons_own_reader(tmp_path: Path) -> None:
+    folder(tmp_path, None, b"\xef\xbb\xbf" + EDGES.encode())
+    with (tmp_path / "edges.csv").open(encoding="utf-8") as file:
+        assert next(csv.reader(file))[0] == "\ufeffsource"
+
+
+def read_csv(table: str | bytes, tmp_path: Path) -> pd.DataFrame:
+    (tmp_path / "t.csv").write_bytes(table.encode() if isinstance(table, str) else table)
+    return pd.read_csv(tmp_path / "t.csv")
+
+
+PANDAS_SAYS: dict[str, tuple[str | bytes, Callable[[pd.DataFrame], bool]]] = {
+    "id-missing-word": (edges("NA,b,1.0", "None,c,1.0", "null,d,1.0"), lambda t: t["source"].isna().all()),
+    "id-number": (edges("1,2,1.0"), lambda t: 1 in graph_of(t) and "1" not in graph_of(t)),
+    "id-rewritten": (edges("007,b,1.0", "7,c,1.0"), lambda t: t["source"].nunique() == 1),
+    "id-truth": (edges("TRUE,b,1.0"), lambda t: True in graph_of(t)),
+    "id-infinity": (edges("Inf,b,1.0", "inf,b,1.0", "infinity,b,1.0"), lambda t: t["source"].nunique() == 1),
+    "id-empty": (edges("a,b,1.0", ",c,1.0"), lambda t: t["source"].isna().sum() == 1),
+    "fields-missing": (edges("a,b", "b,c,1.0"), lambda t: t["weight"].isna().sum() == 1),
+    "fields-extra": (edges("a,b,1.0,2.0", "b,c,2.0,3.0"), lambda t: t["source"].tolist() == ["b", "c"]),
+    "separator": (EDGES.replace(",", ";"), lambda t: len(t.columns) == 1),
+    "header-space": (edges("a,b", header="source, target"), lambda t: "target" not in t.columns),
+    "header-twice": (edges("a,b,1,2", header="source,target,w,w"), lambda t: t.columns[-1] == "w.1"),
+    "weight-text": (edges("a,b,1.0", 'b,c,"1,5"'), lambda t: t["weight"].tolist() == ["1.0", "1,5"]),
+    "weight-empty": (edges("a,b,1.0", "b,c,"), lambda t: t["weight"].isna().sum() == 1),
+    "edge-twice": (edges("a,b,1.0", "a,b,2.0"), lambda t: graph_of(t)["a"]["b"]["weight"] == 2.0),
+}
+
+
+def graph_of(table: pd.DataFrame) -> nx.DiGraph:
+    return nx.from_pandas_edgelist(table, edge_attr=True, create_using=nx.DiGraph)
+
+
+@pytest.mark.parametrize("trap", PANDAS_SAYS)
+def test_pandas_and_networkx_do_what_the_table_of_traps_says(trap: str, tmp_path: Path) -> None:
+    table, check = PANDAS_SAYS[trap]
+    assert check(read_csv(table, tmp_path))
+    assert trap in {finding.trap for finding in ng.check_tables(folder(tmp_path, None, table)).findings}
+
+
+@pytest.mark.parametrize(
+    ("table", "error"),
+    [
+        (b"source,target\n\xe9a,b\n", UnicodeDecodeError),
+        ("source,target\na,b\n".encode("utf-16"), UnicodeDecodeError),
+        (edges("a,b,1.0", "b,c,1.0,1.0"), pd.errors.ParserError),
+        (edges("a,b,1.0", '"b,c,1.0'), pd.errors.ParserError),
+    ],
+)
+def test_pandas_stops_where_the_table_of_traps_says(table: str | bytes, error: type[Exception], tmp_path: Path) -> None:
+    with pytest.raises(error):
+        read_csv(table, tmp_path)
+    assert not ng.check_tables(folder(tmp_path, None, table)).ok
+
+
+@pytest.mark.parametrize(
+    ("vertices", "table", "message"),
+    [
+        ("id,name\na,x\nb,y\nc,z\n", EDGES, "already contains column 'name'"),
+        ("id\na\nb\nb\nc\n", EDGES, "must be unique"),
+        ("id\na\nb\n", EDGES, "missing from vertices"),
+        ("layer,id\nx,a\ny,b\nz,c\n", EDGES, "missing from vertices"),
+    ],
+)
+def test_igraph_stops_where_the_table_of_traps_says(vertices: str, table: str, message: str, tmp_path: Path) -> None:
+    folder(tmp_path, vertices, table)
+    tables = [pd.read_csv(tmp_path / name) for name in ("edges.csv", "vertices.csv")]
+    with pytest.raises(ValueError, match=message):
+        igraph.Graph.DataFrame(tables[0], vertices=tables[1], use_vids=False)
+    assert not ng.check_tables(tmp_path).ok
+
+
+def test_igraph_refuses_the_weights_that_the_table_of_traps_says() -> None:
+    graph = igraph.Graph([(0, 1), (1, 2)], directed=True)
+    for weights in ([0.0, 1.0], [-1.0, 1.0], [float("nan"), 1.0]):
+        with pytest.raises(igraph.InternalError):
+            graph.betweenness(weights=weights)
+    assert np.isnan(graph.pagerank(weights=[float("inf"), 1.0])).all()
