@@ -39,6 +39,7 @@ class Numbering(Carrying):
         x = replace(x, shape=tuple(shape), numbers=lift(x.numbers, len(shape)))
         if isinstance(k, torch.Tensor) and k.is_meta:
             self.owners[at] = x.numbers
+            self.inexact.add("normalise")  # the factor is known at an input only, and left out of the weights
             return replace(x, gated=True, fresh=None, alike=self.stays_alike(x, k))
         factor = torch.as_tensor(k, dtype=torch.float64)
         if fold and self._foldable(x):
@@ -105,6 +106,8 @@ class Numbering(Carrying):
     def mix(self, terms: Sequence[tuple[Form, Any]], kind: str, label: str = "") -> Form:
         """Sum of tensors, each times a coefficient: new vertices where different vertices meet."""
         at = self.at()
+        if any(isinstance(c, torch.Tensor) and c.is_meta for _, c in terms):
+            self.inexact.add(kind)
         shape = torch.broadcast_shapes(
             *[t.shape for t, _ in terms], *[tuple(c.shape) for _, c in terms if isinstance(c, torch.Tensor)]
         )

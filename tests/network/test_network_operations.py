@@ -376,3 +376,24 @@ def test_network_elementwise_without_a_row_warns_with_its_name() -> None:
         warnings.simplefilter("always")
         ng.trace(nn.Sequential(nn.Linear(3, 2), Lambda(torch.special.erfcx)), (3,))
     assert any("aten::special_erfcx" in str(w.message) and "secant" in str(w.message) for w in caught)
+
+
+@pytest.mark.parametrize(
+    ("op", "exact"),
+    [
+        (lambda h, g: h.relu() + 2 * g, True),
+        (lambda h, g: F.layer_norm(h, (6,)), False),
+        (lambda h, g: torch.maximum(h, g), False),
+        (lambda h, g: h * g, False),
+        (lambda h, g: h.norm(dim=1), False),
+        (lambda h, g: h.amax(1), False),
+        (lambda h, g: h.softmax(1), False),
+    ],
+)
+def test_network_weights_alone_say_where_they_need_an_input(op: Any, exact: bool) -> None:
+    model = Around(Case(op, S, two=True))
+    x = model.inputs()
+    model(x)
+    net = ng.trace(model, x)
+    assert net.graph().meta["exact"] == exact
+    assert net.graph(inputs=x[:1], target=0).meta["exact"]
