@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from netgraph.graph import blocks as ops
-from netgraph.graph.columns import column_series, text_array, to_pandas_frame
+from netgraph.graph.columns import column_series, plain_column, text_array, to_pandas_frame
 from netgraph.graph.dense import absolute
 
 if TYPE_CHECKING:
@@ -49,67 +49,93 @@ def vertex_table(graph: Graph, positions: bool = False) -> pd.DataFrame:
 
 def vertex_frame(graph: Graph, positions: bool = False) -> pl.DataFrame:
     """The same as a polars frame; a coordinate that means nothing for a vertex is null."""
-    ids = id_series(graph)
-    given = {name: column_series(name, values) for name, values in graph.columns.items()}
-    made = {
-        "id": ids,
-        "label": given.get("label", ids),
-        "layer": _per_layer(graph, [layer.name for layer in graph.layers]),
-        "depth": _per_layer(graph, [graph.depth[layer.name] for layer in graph.layers]),
-        **{name: _position(graph, name, given.get(name)) for name in POSITIONS},
-        "kind": _per_layer(graph, [layer.kind for layer in graph.layers]),
-        "bias": given.get("bias", pl.Series([None] * graph.n, dtype=pl.Float64)),
-    }
+    return next(vertex_frames(graph, max(graph.n, 1), positions))
+
+
+def vertex_frames(graph: Graph, size: int, positions: bool = False) -> Iterator[pl.DataFrame]:
+    """The same in pieces of ``size`` vertices, at least one, so that millions of vertices are never held as a table."""
+    given = {name: plain_column(name, values) for name, values in graph.columns.items()}
     if positions:
         from netgraph.graph.layout import layout
 
         x, y = layout(graph)
-        made |= {"x": given.get("x", pl.Series(x)), "y": given.get("y", pl.Series(y))}
-    made |= {name: series for name, series in given.items() if name not in made}
-    return pl.DataFrame({name: series.alias(name) for name, series in made.items()})
+        given = {"x": x, "y": y} | given
+    for first in range(0, max(graph.n, 1), size):
+        runs = list(_runs(graph, first, min(first + size, graph.n)))
+        held = {name: column_series(name, values[first : first + size]) for name, values in given.items()}
+        ids = held["id"] if "id" in held else _ids(runs)
+        made = {
+            "id": ids,
+            "label": held.get("label", ids),
+            "layer": _per_layer(runs, [layer.name for layer, _, _ in runs], pl.String),
+            "depth": _per_layer(runs, [graph.depth[layer.name] for layer, _, _ in runs], pl.Int64),
+            **{name: _position(runs, name, held.get(name)) for name in POSITIONS},
+            "kind": _per_layer(runs, [layer.kind for layer, _, _ in runs], pl.String),
+            "bias": held.get("bias", _nulls(len(ids), pl.Float64)),
+        }
+        if positions:
+            made |= {"x": held["x"], "y": held["y"]}
+        made |= {name: series for name, series in held.items() if name not in made}
+        yield pl.DataFrame({name: series.alias(name) for name, series in made.items()})
 
 
 def id_series(graph: Graph) -> pl.Series:
     """The ids as a polars column."""
     if "id" in graph.columns:
         return column_series("id", graph.columns["id"])
-    parts = [layer_ids(layer) for layer in graph.layers if layer.size]
-    return pl.concat(parts) if parts else pl.Series("id", [], dtype=pl.String)
+    return _ids(list(_runs(graph, 0, graph.n)))
 
 
-def layer_ids(layer: Layer) -> pl.Series:
-    """The ids that the vertices of a layer have by default."""
-    axes = [pl.Series(axis).cast(pl.String) for axis in coordinates(layer)]
+def layer_ids(layer: Layer, first: int = 0, last: int | None = None) -> pl.Series:
+    """The ids that the vertices of a layer have by default; those of its vertices first … last - 1."""
+    axes = [pl.Series(axis).cast(pl.String) for axis in coordinates(layer, first, last)]
     frame = pl.DataFrame({str(i): axis for i, axis in enumerate(axes)})
     text = pl.concat_str([pl.lit(f"{layer.name}:"), pl.concat_str(pl.all(), separator=",")])
     return frame.select(text.alias("id")).to_series()
 
 
-def coordinates(layer: Layer) -> tuple[Array, ...]:
+def coordinates(layer: Layer, first: int = 0, last: int | None = None) -> tuple[Array, ...]:
     """Each vertex's place in the layer's grid (C order), an integer array per axis."""
-    return np.unravel_index(np.arange(layer.size), layer.grid) if layer.size else (np.arange(0),) * len(layer.grid)
+    inside = np.arange(first, layer.size if last is None else last)
+    return np.unravel_index(inside, layer.grid) if layer.size else (inside,) * len(layer.grid)
 
 
-def _per_layer(graph: Graph, values: list[Any]) -> pl.Series:
-    sizes = [layer.size for layer in graph.layers]
-    dtype = pl.String if values and isinstance(values[0], str) else pl.Int64
-    return pl.Series(values, dtype=dtype)[np.repeat(np.arange(len(sizes)), sizes)]
+Run = tuple["Layer", int, int]
+"""Some vertices of a layer: it, the first, the last + 1, counted inside it."""
 
 
-def _position(graph: Graph, name: str, given: pl.Series | None) -> pl.Series:
+def _runs(graph: Graph, first: int, last: int) -> Iterator[Run]:
+    """The layers that hold vertices first … last - 1, and which of theirs."""
+    for layer in graph.layers:
+        begin, end = max(first, layer.start), min(last, layer.stop)
+        if begin < end:
+            yield layer, begin - layer.start, end - layer.start
+
+
+def _ids(runs: list[Run]) -> pl.Series:
+    return pl.concat([layer_ids(*run) for run in runs]) if runs else pl.Series("id", [], dtype=pl.String)
+
+
+def _per_layer(runs: list[Run], values: list[Any], dtype: Any) -> pl.Series:
+    return pl.Series(values, dtype=dtype)[np.repeat(np.arange(len(runs)), [last - first for _, first, last in runs])]
+
+
+def _position(runs: list[Run], name: str, given: pl.Series | None) -> pl.Series:
     if given is not None:
         return pl.select(pl.when(given >= 0).then(given.cast(pl.Int64))).to_series()
-    parts = [_layer_position(layer, name) for layer in graph.layers]
+    parts = [_layer_position(*run, name) for run in runs]
     return pl.concat(parts) if parts else pl.Series([], dtype=pl.Int64)
 
 
-def _layer_position(layer: Layer, name: str) -> pl.Series:
+def _layer_position(layer: Layer, first: int, last: int, name: str) -> pl.Series:
     if name == "index":
-        return pl.Series(np.arange(layer.size))
-    axes = dict(zip(_axis_names(layer), coordinates(layer), strict=False))
-    if name not in axes:
-        return pl.Series([None] * layer.size, dtype=pl.Int64)
-    return pl.Series(axes[name].astype(np.int64))
+        return pl.Series(np.arange(first, last))
+    axes = dict(zip(_axis_names(layer), coordinates(layer, first, last), strict=False))
+    return pl.Series(axes[name].astype(np.int64)) if name in axes else _nulls(last - first, pl.Int64)
+
+
+def _nulls(count: int, dtype: Any) -> pl.Series:
+    return pl.Series([None], dtype=dtype).new_from_index(0, count)
 
 
 def _axis_names(layer: Layer) -> tuple[str, ...]:
