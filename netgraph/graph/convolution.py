@@ -298,23 +298,36 @@ def _slide(pattern: Sliding, kernel: Array, sent: Array, backward: bool) -> Arra
     """(terms, n_target) of what is sent from (terms, n_source), or, backwards, the other way round."""
     import torch
 
-    geometry = pattern.geometry
-    read, made = (pattern.targets, pattern.sources) if backward else (pattern.sources, pattern.targets)
-    from_grid, to_grid = (pattern.outer, pattern.inner) if backward else (pattern.inner, pattern.outer)
-    given = torch.from_numpy(np.ascontiguousarray(sent.reshape(len(sent), -1, *from_grid[1:])[:, read]))
+    geometry, n = pattern.geometry, len(sent)
+    given = torch.from_numpy(np.ascontiguousarray(_made(pattern, sent) if backward else _read(pattern, sent)))
     taps = torch.from_numpy(np.ascontiguousarray(kernel))
     settings: Any = (geometry.stride, geometry.padding, geometry.dilation, geometry.transposed)
     settings += (geometry.output_padding, geometry.groups)
+    got = np.zeros((n, pattern.shape[1 if backward else 0]), dtype=sent.dtype)
     with torch.no_grad():
-        if backward:
-            like = torch.empty(len(given), *to_grid, dtype=given.dtype)
-            out, _, _ = torch.ops.aten.convolution_backward(given, like, taps, None, *settings, [True, False, False])
-        else:
+        if not backward:
             out = torch.ops.aten.convolution(given, taps, None, *settings)
-    places = int(np.prod(to_grid[1:]))
-    got = np.zeros((len(given), pattern.shape[1 if backward else 0] // max(places, 1), *to_grid[1:]), dtype=sent.dtype)
-    got[:, made] = out.numpy()  # each channel once
-    return got.reshape(len(given), -1)
+            got.reshape(n, -1, pattern.here)[:, pattern.targets] = out.reshape(n, -1, pattern.here).numpy()
+            return got
+        like = torch.empty(n, *pattern.inner, dtype=given.dtype)
+        out, _, _ = torch.ops.aten.convolution_backward(given, like, taps, None, *settings, [True, False, False])
+    if pattern.sources.ndim == 2:
+        got[:, pattern.sources.reshape(-1)] = out.reshape(n, -1).numpy()
+    else:
+        got.reshape(n, -1, pattern.there)[:, pattern.sources] = out.reshape(n, -1, pattern.there).numpy()
+    return got
+
+
+def _read(pattern: Sliding, values: Array) -> Array:
+    """(terms, *inner) of values at the sources."""
+    if pattern.sources.ndim == 2:
+        return values[:, pattern.sources].reshape(-1, *pattern.inner)
+    return values.reshape(len(values), -1, *pattern.inner[1:])[:, pattern.sources]
+
+
+def _made(pattern: Sliding, values: Array) -> Array:
+    """(terms, *outer) of values at the targets."""
+    return values.reshape(len(values), -1, *pattern.outer[1:])[:, pattern.targets]
 
 
 def _rows(factors: Array, first: int, last: int) -> Array:

@@ -86,7 +86,9 @@ class Sliding:
     kernel : shape of the kernel, as torch has it: (outputs, inputs of a group, …), transposed (inputs, outputs of a
         group, …).
     inner, outer : (channels, …) of what is read and of what is made.
-    sources, targets : the channel of the layer that each channel read (made) is; the targets increase.
+    sources : (channels,) the channel of the layer that each channel read is, its places in the layer's order; or
+        (channels, places) the vertex of each element, in any order, all different.
+    targets : (channels,) the channel of the layer that each channel made is, increasing.
     shape : (n_target, n_source) of the whole layers.
     """
 
@@ -128,6 +130,11 @@ class Sliding:
     def there(self) -> int:
         """Positions of a map that is read."""
         return prod(self.inner[1:])
+
+    def vertices(self, channels: Array | slice = slice(None)) -> Array:
+        """(channels, places) the vertex that each element read is."""
+        chosen: Array = self.sources[channels]
+        return chosen if chosen.ndim == 2 else chosen[:, None] * self.there + np.arange(self.there)
 
     @cached_property
     def places(self) -> Places:
@@ -195,7 +202,8 @@ class Sliding:
         made = self.outer[0] // self.geometry.groups
         group, inside = divmod(channel, made)
         read = group * self.width + np.arange(self.width)
-        read = read[np.argsort(self.sources[read], kind="stable")]
+        if self.sources.ndim == 1:
+            read = read[np.argsort(self.sources[read], kind="stable")]
         inverse = self.geometry.transposed
         pair = read * made + inside if inverse else channel * self.width + read - group * self.width
         count = self.width
@@ -204,6 +212,9 @@ class Sliding:
         )
         target, source, taps = (np.empty(count * (b - a), dtype=np.int64) for _ in range(3))
         target[at] = (self.targets[channel] * self.here + out)[None, :]
-        source[at] = (self.sources[read] * self.there)[:, None] + into
+        source[at] = self.vertices(read)[:, into]
         taps[at] = (pair * self.taps)[:, None] + tap
+        if self.sources.ndim == 2:
+            order = np.lexsort((source, target))
+            source, taps = source[order], taps[order]
         return target, source, taps, channel * self.per_channel + count * a + np.arange(count * (b - a))

@@ -52,25 +52,25 @@ class UnitConvolution(Implicit, Linear):
         if not self.exact or channels * there == 0:
             return None
         numbers = self.numbers.numpy().reshape(channels, there)
-        first = numbers[:, 0]
-        if (first < 0).any() or not np.array_equal(numbers, first[:, None] + np.arange(there)):
-            return None
-        where = np.searchsorted([v.start for v in layers], first, side="right") - 1
+        begins = np.array([v.start for v in layers])
+        where = np.searchsorted(begins, numbers[:, 0], side="right") - 1
+        ends = np.append(begins[1:], layers[-1].start + layers[-1].size)[where]
+        if (numbers < begins[where][:, None]).any() or (numbers >= ends[:, None]).any():
+            return None  # padded, or a channel of several layers
         found = []
         for index in np.unique(where):
             layer, mine = layers[index], np.flatnonzero(where == index)
-            maps, rest = np.divmod(first[mine] - layer.start, there)
-            if rest.any() or layer.size % there:
-                return None
-            for chosen in _rounds(maps):
-                held = self._maps(layer, mine[chosen], maps[chosen])
+            for chosen, sources in _rounds(numbers[mine] - layer.start, layer.size):
+                held = self._maps(layer, mine[chosen], sources)
                 if held is None:
                     return None
                 found.append(held)
         return found
 
-    def _maps(self, layer: Vertices, read: Array, maps: Array) -> Held | None:
-        """What the channels ``read`` of the kernel read: these maps of a layer. None if they are parts of groups."""
+    def _maps(self, layer: Vertices, read: Array, sources: Array | None) -> Held | None:
+        """What the channels ``read`` of the kernel read. None if they are parts of groups, or read a vertex twice."""
+        if sources is None:
+            return None
         geometry, weight = self.geometry, self.weight
         made, width = np.arange(self.shape[1]), self.inner[0] // geometry.groups
         grouped = geometry.groups > 1
@@ -83,19 +83,20 @@ class UnitConvolution(Implicit, Linear):
             geometry = replace(geometry, groups=len(groups))
         ends = (len(read), weight.shape[1]) if geometry.transposed else (len(made), len(read) // geometry.groups)
         there, inside = count(self.inner[1:]), np.arange(count(self.inner[1:]))
+        pattern = Sliding(
+            geometry=geometry,
+            kernel=(*ends, *weight.shape[2:]),
+            inner=(len(read), *self.inner[1:]),
+            outer=(len(made), *self.shape[2:]),
+            sources=sources,
+            targets=made,
+            shape=(self.layer.size, layer.size),
+        )
         return Held(
             layer,
-            Sliding(
-                geometry=geometry,
-                kernel=(*ends, *weight.shape[2:]),
-                inner=(len(read), *self.inner[1:]),
-                outer=(len(made), *self.shape[2:]),
-                sources=maps,
-                targets=made,
-                shape=(self.layer.size, layer.size),
-            ),
+            pattern,
             (read[:, None] * there + inside).reshape(-1),
-            (maps[:, None] * there + inside).reshape(-1),
+            pattern.vertices().reshape(-1),
             partial(_kernel, read=read, made=made, grouped=grouped, transposed=geometry.transposed),
         )
 
@@ -130,13 +131,21 @@ def _kernel(weight: Array, read: Array, made: Array, grouped: bool, transposed: 
     return weight if len(chosen) == weight.shape[axis] else weight.take(chosen, axis)
 
 
-def _rounds(maps: Array) -> list[Array]:
-    """Which of some channels read a layer together, so that none of its maps comes twice in a round."""
+def _rounds(local: Array, size: int) -> list[tuple[Array, Array | None]]:
+    """(channels, their maps or vertices) of (channels, places) vertices of one layer, none of them twice in a round.
+
+    Whole maps in the layer's order are numbered; elements in another order are listed, if all differ (else None).
+    """
+    there = local.shape[1]
+    maps, rest = np.divmod(local[:, 0], there)
+    if rest.any() or size % there or not np.array_equal(local, local[:, :1] + np.arange(there)):
+        return [(np.arange(len(local)), local if len(np.unique(local)) == local.size else None)]
     order = np.argsort(maps, kind="stable")
     fresh = np.concatenate([[True], maps[order][1:] != maps[order][:-1]])
     rank = np.empty(len(maps), dtype=np.int64)
     rank[order] = np.arange(len(maps)) - np.maximum.accumulate(np.where(fresh, np.arange(len(maps)), 0))
-    return [np.flatnonzero(rank == r) for r in range(int(rank.max()) + 1)]
+    rounds = [np.flatnonzero(rank == r) for r in range(int(rank.max()) + 1)]
+    return [(chosen, maps[chosen]) for chosen in rounds]
 
 
 class TokenMatmul(Implicit, Matmul):

@@ -36,13 +36,21 @@ def convolutions(draw: Any) -> tuple[Convolution, np.ndarray]:
     there, here = int(np.prod(space)), int(np.prod(outer[1:]))
     wide, high = read + draw(st.integers(0, 2)), made + draw(st.integers(0, 1))
     sources, targets = rng.permutation(wide)[:read], np.sort(rng.permutation(high)[:made])
-    pattern = Sliding(geometry, shape, (read, *space), outer, sources, targets, (high * here, wide * there))
+    places = np.arange(wide * there).reshape(wide, there)
+    if draw(st.booleans()):  # vertices in another order than the maps
+        places = rng.permutation(wide * there).reshape(wide, there)
+        held = places[sources]
+    else:
+        held = sources
+    pattern = Sliding(geometry, shape, (read, *space), outer, held, targets, (high * here, wide * there))
     kernel = rng.standard_normal(shape)
     kernel[rng.random(shape) < 0.2] = 0
     terms = draw(st.integers(0, 2))
     rows = rng.standard_normal((terms, high * here)) if terms else None
     columns = rng.standard_normal((terms, wide * there)) if terms and draw(st.booleans()) else None
-    units = torch.eye(wide * there, dtype=torch.float64).reshape(-1, wide, *space)[:, sources]
+    units = torch.eye(wide * there, dtype=torch.float64)[:, torch.from_numpy(places)].reshape(-1, wide, *space)[
+        :, sources
+    ]
     z = torch.ops.aten.convolution(
         units, torch.from_numpy(kernel), None, stride, padding, dilation, inverse, extra, groups
     )

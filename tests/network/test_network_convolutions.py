@@ -83,3 +83,28 @@ def test_network_convolutions_of_shuffled_maps_stay_implicit(groups: int) -> Non
     implicit = [isinstance(b.weight, Convolution) for b in blocks]
     assert all(implicit) if groups != 2 else not any(implicit)  # a group of two layers' maps is listed
     assert [b.source for b in blocks] == ["a", "a", "b"]
+
+
+def test_network_convolutions_of_maps_in_another_order_stay_implicit() -> None:
+    """Sums of what lies channels last are numbered so; a convolution reads them channels first."""
+
+    class Last(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = (
+                torch.nn.Conv2d(2, 4, 1),
+                torch.nn.Linear(4, 4),
+                torch.nn.Conv2d(4, 3, 3, padding=1),
+            )
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.a(x).permute(0, 2, 3, 1)
+            return self.c((tokens + torch.relu(self.b(tokens))).permute(0, 3, 1, 2)).flatten(1)
+
+    torch.manual_seed(0)
+    net = ng.trace(Last(), (2, 5, 4))
+    assert net.verify(torch.randn(2, 2, 5, 4))
+    graph = net.graph("unit")
+    (block,) = [b for b in graph.blocks if b.target == "c"]
+    assert isinstance(block.weight, Convolution) and block.weight.pattern.sources.ndim == 2
+    assert block.weight.unrolled.has_canonical_format
