@@ -17,6 +17,7 @@ from netgraph.network.flows import Flows
 from netgraph.network.gauge import Gauges
 from netgraph.network.heads import FINE, coarse
 from netgraph.network.inputs import numpy_dtype, storable
+from netgraph.network.progress import Tick, silent
 from netgraph.network.replay import Replay
 from netgraph.network.spread import Group, Spread
 
@@ -70,11 +71,12 @@ def graphs_over(
     target: Any,
     aggregate: str,
     by: str | None,
+    tick: Tick = silent,
 ) -> dict[int, Graph]:
     """Label (or :data:`EVERYTHING`) -> the graph of its inputs."""
     graphs, gauges = {}, Gauges(reduce, numpy_dtype(net.dtype))
     fine = FINE.get(granularity, granularity)
-    for label, (flows, played) in accumulate(net, fine, batches, target, aggregate, by).items():
+    for label, (flows, played) in accumulate(net, fine, batches, target, aggregate, by, tick).items():
         meta = metadata(net, granularity, reduce, flows.numbering, (target,))
         meta.update({"aggregate": aggregate} | ({} if by is None else {"label": label}))
         graph = build(flows.numbering, reduce, numpy_dtype(net.dtype), meta, flows.summary(), played)
@@ -87,7 +89,13 @@ def graphs_over(
 
 
 def accumulate(
-    net: Network, granularity: str, batches: Iterable[tuple[Any, Any]], target: Any, aggregate: str, by: str | None
+    net: Network,
+    granularity: str,
+    batches: Iterable[tuple[Any, Any]],
+    target: Any,
+    aggregate: str,
+    by: str | None,
+    tick: Tick = silent,
 ) -> dict[int, tuple[Flows | Group, Replay | None]]:
     """Label (or :data:`EVERYTHING`) -> the flows of its inputs, and what was played where that is a single input."""
     found: dict[int, tuple[Flows, Replay | None]] = {}
@@ -98,13 +106,14 @@ def accumulate(
         chosen_by = groups(labels, by, len(whole[0]))
         if aggregate != "mean":
             spread = spread or Spread(net.programs.numbering(granularity, whole), aggregate)
-            spread.play(net, whole, wanted, chosen_by, storable(net.dtype))
+            spread.play(net, whole, wanted, chosen_by, storable(net.dtype), tick)
             continue
         for label, chosen in chosen_by.items():
             mine = wanted[chosen] if _per_input(wanted, len(whole[0])) else wanted
             known = found[label][0] if label in found else None
             gates = granularity == "unit" and known is None and len(chosen) == 1
-            flows, played = net.flows(granularity, [x[chosen] for x in whole], mine, net.dtype, gates, known, keep=())
+            some = [x[chosen] for x in whole]
+            flows, played = net.flows(granularity, some, mine, net.dtype, gates, known, (), tick)
             found[label] = flows, played if flows.count == 1 else None
     if spread is not None:
         return {label: (group, None) for label, group in sorted(spread.found.items())}

@@ -105,11 +105,10 @@ def rows(pieces: Sequence[tuple[torch.Tensor, int]]) -> np.ndarray[Any, Any]:
 
 
 def storable(dtype: torch.dtype) -> torch.dtype:
-    """The dtype that a graph's numbers have: the model's, or float32 where numpy lacks it (bfloat16, float8)."""
-    return dtype if dtype in (torch.float16, torch.float32, torch.float64) or not dtype.is_floating_point else _WIDE
+    """The dtype that a graph's numbers have: float32 for lower precisions, whose sums over positions would overflow."""
+    return dtype if dtype in (torch.float32, torch.float64) or not dtype.is_floating_point else _WIDE
 
 
 def numpy_dtype(dtype: torch.dtype) -> np.dtype[Any]:
-    """The numpy dtype of a torch dtype; float32 for those that numpy lacks (bfloat16)."""
-    known = {torch.float16: "float16", torch.float32: "float32", torch.float64: "float64"}
-    return np.dtype(known.get(dtype, "float32"))
+    """The numpy dtype of :func:`storable`."""
+    return np.dtype("float64" if dtype == torch.float64 else "float32")

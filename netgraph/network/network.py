@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -19,6 +19,7 @@ from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.parameters import check_parameters, without_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import Programs
+from netgraph.network.progress import Report, Tick, reported, silent
 from netgraph.network.replay import Replay
 from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_of
 from netgraph.network.verify import TOLERANCE, Verification, verify
@@ -132,6 +133,7 @@ class Network:
         aggregate: str = ...,
         by: None = ...,
         max_edges: int | None = ...,
+        progress: Report = ...,
     ) -> Graph: ...
 
     @overload
@@ -148,6 +150,7 @@ class Network:
         *,
         by: str,
         max_edges: int | None = ...,
+        progress: Report = ...,
     ) -> dict[int, Graph]: ...
 
     def graph(
@@ -162,6 +165,7 @@ class Network:
         aggregate: str = "mean",
         by: str | None = None,
         max_edges: int | None = None,
+        progress: Report = None,
     ) -> Graph | dict[int, Graph]:
         """The network as a graph: its weights, or with ``inputs`` what it did with them.
 
@@ -191,6 +195,7 @@ class Network:
             exactly as over one input after the other. It takes one backward pass a batch, and memory for one.
         by : None, or "label": a graph for each label.
         max_edges : refuse to make a graph with more; :meth:`size` says how many there will be.
+        progress : True for a bar on stderr, or a function that is called with (inputs done, inputs in all or None).
 
         Returns
         -------
@@ -226,7 +231,8 @@ class Network:
         if inputs is None:
             return of_weights(self, granularity, reduce, gauge, bias)
         batches = stream(inputs, labels, self.programs.arguments)
-        graphs = graphs_over(self, granularity, reduce, gauge, bias, batches, target, aggregate, by)
+        with reported(progress, self, inputs, "flows") as tick:
+            graphs = graphs_over(self, granularity, reduce, gauge, bias, batches, target, aggregate, by, tick)
         return graphs[EVERYTHING] if by is None else graphs
 
     def size(
@@ -264,10 +270,11 @@ class Network:
         gates: bool = False,
         flows: Flows | None = None,
         keep: Collection[str] | None = None,
+        tick: Tick = silent,
     ) -> tuple[Flows, Replay]:
         """The flows of all inputs, added to ``flows``, and what was played last (the input where there is only one).
 
-        ``keep``: the layers whose values are kept; by default everything that was played is.
+        ``keep``: layers whose values are kept, by default all; ``tick`` is called with the inputs of each batch.
         """
         dtype = storable(dtype)
         numbering = self.programs.numbering(granularity, given, dtype)
@@ -277,20 +284,37 @@ class Network:
             flows.begin()
             played, logits, values = passed(self, batch, numbering, dtype, flows, chosen, keep, gates)
             flows.add(played, logits, values)
+            tick(len(batch[0]))
         assert played is not None
         return flows, played
 
-    def activations(self, inputs: Any, granularity: str = "channel") -> pd.DataFrame:
+    @overload
+    def activations(
+        self, inputs: Any, granularity: str = ..., chunk: None = ..., progress: Report = ...
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def activations(
+        self, inputs: Any, granularity: str = ..., *, chunk: int, progress: Report = ...
+    ) -> Iterator[pd.DataFrame]: ...
+
+    def activations(
+        self, inputs: Any, granularity: str = "channel", chunk: int | None = None, progress: Report = None
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
         """What every vertex does on every input, after its own activation function.
 
         Parameters
         ----------
-        inputs : (N, …) tensor, or in the form of the example (tuple, dict …).
+        inputs : (N, …) tensor, or in the form of the example (tuple, dict …); or a loader or another iterable that
+            gives them batch by batch, with labels or without. No more than a batch is played at once.
         granularity : "channel" (means over positions) or "unit".
+        chunk : rows of a table, for more of them than memory holds: an iterator of tables.
+        progress : as for :meth:`graph`.
 
         Returns
         -------
-        (N, vertices) table in the model's dtype, columns named by vertex id.
+        (N, vertices) table in the model's dtype, columns named by vertex id; with ``chunk`` an iterator of such tables,
+        whose rows count on.
 
         Raises
         ------
@@ -303,8 +327,10 @@ class Network:
         >>> net = ng.trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), (2,))
         >>> list(net.activations(torch.zeros(4, 2)).columns)
         ['input:0', 'input:1', 'linear_0:0', 'linear_0:1', 'linear_0:2']
+        >>> [len(table) for table in net.activations(torch.zeros(5, 2), chunk=2)]
+        [2, 2, 1]
         """
-        return activations.activations(self, inputs, granularity)
+        return activations.activations(self, inputs, granularity, chunk, progress)
 
     def masked(
         self,

@@ -21,6 +21,7 @@ from netgraph.network.gathering import Gathering, gatherings
 from netgraph.network.implicit import Implicit
 from netgraph.network.moments import Moments, data_of, with_data
 from netgraph.network.numbering import Numbering
+from netgraph.network.progress import Tick, silent
 from netgraph.network.shapes import canonical, lift, product_to
 from netgraph.network.values import Watch
 from netgraph.network.vertices import At, Vertices
@@ -83,7 +84,15 @@ class Spread(Watch):
         self._groups: Groups = {}
         self._begin(0, {})
 
-    def play(self, net: Network, given: list[torch.Tensor], target: Any, groups: Groups, dtype: torch.dtype) -> None:
+    def play(
+        self,
+        net: Network,
+        given: list[torch.Tensor],
+        target: Any,
+        groups: Groups,
+        dtype: torch.dtype,
+        tick: Tick = silent,
+    ) -> None:
         """Add the flows of some inputs, ``groups`` by label; ``target`` as in :meth:`Network.graph`."""
         first = 0
         for batch, wanted in self._batches(net, given, target, dtype):
@@ -92,6 +101,7 @@ class Spread(Watch):
             played, _, objective = passed(net, batch, self.numbering, dtype, self, wanted, keep=())
             self._finish(played.leaves, objective.detach().double().cpu())
             first += n
+            tick(n)
 
     def _batches(
         self, net: Network, given: list[torch.Tensor], target: Any, dtype: torch.dtype

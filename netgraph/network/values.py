@@ -173,6 +173,8 @@ class Run:
                     if left[slot] == 0:
                         self._values.pop(slot, None)
         value = self._values[stop]
+        if self.keep is not None:
+            self._values = {stop: value}
         if not isinstance(value, Value):
             raise BatchMismatch("the output does not depend on the input")
         if self.gradients and value.tensor.requires_grad:
