@@ -150,8 +150,9 @@ class Linear(Joint):
             return out, None
         if self.taps is not None:  # positions share a kernel: each tap counts once for an edge
             taps = self.taps.numpy()[block.chosen]
-            _, first = np.unique(edge * (int(taps.max()) + 1) + taps, return_index=True)
-            values, edge = values[first], edge[first]
+            order = np.argsort(-np.abs(values), kind="stable")  # where its scale differs, the strongest
+            _, first = np.unique((edge * (int(taps.max()) + 1) + taps)[order], return_index=True)
+            values, edge = values[order[first]], edge[order[first]]
         sums = np.bincount(edge, values, edges).astype(values.dtype)
         counts = np.bincount(edge, minlength=edges)
         data: Array

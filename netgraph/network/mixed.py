@@ -29,28 +29,41 @@ CLASSES = 32
 """Above so many classes of places the edges are listed element by element."""
 
 
+class Classes(NamedTuple):
+    """(places,) the class of each place; (channels, classes) the vertices and (None for 1) the scales there."""
+
+    of: Array
+    vertices: Array
+    scales: Array | None
+
+
 class Meetings(NamedTuple):
-    """What the outputs of a group read, sorted by vertex: vertex, channel (of all), and tap or class of places."""
+    """What the outputs of a group read, sorted by vertex: vertex, channel (of all), tap or class of places, scale."""
 
     vertex: Array
     channel: Array
     place: Array
+    scale: Array
 
 
 class MixedConvolution(UnitConvolution):
     """A convolution at channel granularity whose inputs are no whole channels."""
 
     @cached_property
-    def classes(self) -> tuple[Array, Array]:
-        """((places,) the class of each place, (channels, classes) the vertex of each channel there)."""
+    def classes(self) -> Classes:
+        """The places that have the same vertices at the same scale."""
         numbers = self.numbers.reshape(self.inner[0], -1)
-        group, representative = group_rows(numbers.t().contiguous())
-        return group.numpy(), numbers[:, representative].numpy()
+        if self.scale is None:
+            group, first = group_rows(numbers.t().contiguous())
+            return Classes(group.numpy(), numbers[:, first].numpy(), None)
+        scale = self.scale.to(torch.float64).reshape(numbers.shape)
+        group, first = group_rows(torch.cat([numbers, scale.contiguous().view(torch.int64)]).t().contiguous())
+        return Classes(group.numpy(), numbers[:, first].numpy(), scale[:, first].numpy())
 
     @property
     def few(self) -> bool:
         """Whether the classes are few enough to be taken one by one."""
-        return self.classes[1].size > 0 and self.classes[1].shape[1] <= CLASSES
+        return self.classes.vertices.size > 0 and self.classes.vertices.shape[1] <= CLASSES
 
     def _by_output(self, kernel: torch.Tensor) -> Array:
         """(groups, outputs of a group, inputs of a group, taps)."""
@@ -59,33 +72,37 @@ class MixedConvolution(UnitConvolution):
         return as_numpy((split.transpose(1, 2) if self.geometry.transposed else split).cpu())
 
     def _meetings(self, places: Array) -> list[Meetings]:
-        """Group by group; ``places`` (classes, …): which taps (or which class itself) go with each class."""
-        _, vertices = self.classes
+        """Group by group; ``places`` (classes, …): which taps (or which class itself) go with each class.
+
+        A tap that meets a vertex at several scales has the strongest one.
+        """
+        vertices, scales = self.classes.vertices, self.classes.scales
         groups = self.geometry.groups
         width = len(vertices) // groups
         channel, cls, place = np.nonzero(np.broadcast_to(places, (len(vertices), *places.shape)))
         vertex = vertices[channel, cls]
+        scale = np.ones(len(vertex)) if scales is None else scales[channel, cls]
         out = []
         for g in range(groups):
             mine = np.flatnonzero((channel // width == g) & (vertex >= 0))
-            each = np.unique(np.stack([vertex[mine], channel[mine], place[mine]], 1), axis=0)
-            out.append(Meetings(*each.T))
+            mine = mine[np.argsort(-np.abs(scale[mine]), kind="stable")]
+            each, first = np.unique(np.stack([vertex[mine], channel[mine], place[mine]], 1), axis=0, return_index=True)
+            out.append(Meetings(each[:, 0], each[:, 1], each[:, 2], scale[mine][first]))
         return out
 
     @cached_property
     def by_tap(self) -> list[Meetings]:
         """The taps that meet each vertex."""
-        where, vertices = self.classes
         found = self.geometry.places(self.inner[1:], self.shape[2:], self.weight.shape[2:])
-        hits = np.zeros((vertices.shape[1], count(self.weight.shape[2:])), dtype=bool)
-        hits[where[found.into], found.tap] = True
+        hits = np.zeros((self.classes.vertices.shape[1], count(self.weight.shape[2:])), dtype=bool)
+        hits[self.classes.of[found.into], found.tap] = True
         return self._meetings(hits)
 
     @cached_property
     def by_class(self) -> list[Meetings]:
         """The classes of places that are each vertex's, those that no tap meets left out."""
         met = [set(m.vertex.tolist()) for m in self.by_tap]
-        every = self._meetings(np.eye(self.classes[1].shape[1], dtype=bool))
+        every = self._meetings(np.eye(self.classes.vertices.shape[1], dtype=bool))
         keep = [np.isin(m.vertex, sorted(seen)) for m, seen in zip(every, met, strict=True)]
         return [Meetings(*(axis[k] for axis in m)) for m, k in zip(every, keep, strict=True)]
 
@@ -98,7 +115,7 @@ class MixedConvolution(UnitConvolution):
             at = (meetings.channel - g * width) * kernel.shape[2] + meetings.place
             taps = kernel.reshape(kernel.shape[0], -1)[:, at]
             if self.scale is not None:
-                taps = taps * self._scales(meetings)
+                taps = taps * meetings.scale
             if self.factor is not None:
                 taps = taps * self.factor.reshape(len(kernels), -1).numpy()[g][:, None]
             matrices.append(_reduced(taps, meetings.vertex, how))
@@ -110,21 +127,14 @@ class MixedConvolution(UnitConvolution):
             for (layer, weight), (_, tap_sum) in zip(weights, beside, strict=True)
         ]
 
-    def _scales(self, meetings: Meetings) -> Array:
-        """The scale of each vertex: that of its first place."""
-        assert self.scale is not None
-        numbers, scale = self.numbers.numpy(), self.scale.numpy()
-        held, first = np.unique(numbers, return_index=True)
-        return np.asarray(scale[first[np.searchsorted(held, meetings.vertex)]])
-
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         if not self.few:
             return super().flows(layers, record, upstream)
-        x, (where, vertices) = record.values[0].detach(), self.classes
+        x, classes = record.values[0].detach(), self.classes
         weight = self.weight.detach().to(x)
-        places = torch.from_numpy(where).to(x.device).reshape(self.inner[1:])
+        places = torch.from_numpy(classes.of).to(x.device).reshape(self.inner[1:])
         upstream = upstream.contiguous()
-        alone = [gradient(x * (places == k), upstream, weight, self.geometry) for k in range(vertices.shape[1])]
+        alone = [gradient(x * (places == k), upstream, weight, self.geometry) for k in range(classes.vertices.shape[1])]
         through = np.stack([self._by_output(weight * found).sum(-1) for found in alone], -1)
         width = self.inner[0] // self.geometry.groups
         matrices = [

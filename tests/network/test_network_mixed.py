@@ -25,6 +25,20 @@ class Rows(nn.Module):
         return self.conv(self.norm(maps) + 0.5).flatten(1)
 
 
+class Scaled(nn.Module):
+    """The same maps at two scales, and at a scale of their own at each place."""
+
+    def __init__(self, places: bool) -> None:
+        super().__init__()
+        self.c, self.d = nn.Conv2d(2, 8, 1), nn.Conv2d(2 if places else 4, 3, 3, padding=1)
+        self.register_buffer("scale", torch.rand(1, 1, 6, 6) + 0.5 if places else torch.tensor(3.0))
+        self.places = places
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        h = torch.pixel_shuffle(self.c(x), 2)
+        return self.d(h * self.scale if self.places else torch.cat([h, self.scale * h], 1))
+
+
 NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "shuffle": (
         nn.Sequential(nn.Conv2d(2, 8, 1), nn.PixelShuffle(2), nn.ReLU(), nn.Conv2d(2, 3, 3, padding=1)),
@@ -43,6 +57,7 @@ NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
         (1, 3, 3),
     ),
     "rows": (Rows(), (3,)),
+    "scaled": (Scaled(False), (2, 3, 3)),
 }
 
 
@@ -96,3 +111,10 @@ def test_network_mixed_convolutions_are_not_listed() -> None:
     assert [b.edges for b in graph.blocks] == [256, 32 * 32]
     joints = net.programs.numbering("channel").joints.values()
     assert not any("listed" in vars(j) for j in joints)
+
+
+def test_network_mixed_convolutions_at_a_scale_of_each_place_are_listed() -> None:
+    net = ng.trace(Scaled(True), (2, 3, 3))
+    (joint,) = [j for j in net.programs.numbering("channel").joints.values() if isinstance(j, MixedConvolution)]
+    assert not joint.few
+    assert net.verify(torch.randn(2, 2, 3, 3))
