@@ -18,9 +18,10 @@ from netgraph.errors import GraphError, NonFiniteError
 from netgraph.graph import blocks as ops
 from netgraph.graph import rules as rule
 from netgraph.graph.rules import Rule, Tiles
+from netgraph.graph.selection import masked
 
 if TYPE_CHECKING:
-    from netgraph.graph.graph import Graph
+    from netgraph.graph.graph import Block, Graph
 
 Array = np.ndarray[Any, Any]
 
@@ -60,16 +61,20 @@ class Kept:
     @property
     def selected(self) -> Graph:
         """The graph with these edges and all of its vertices: what is read back from an export of them."""
-        masks: list[Any] = []
-        for number, block in enumerate(self.graph.blocks):
-            listed, strength = ops.listed(block.weight), ops.listed(block.operator(self.weight))
-            stored = np.zeros(len(listed.data) if sp.issparse(listed) else block.shape, dtype=bool)
-            for tile in ops.tiles(listed):
-                chosen = self.chosen(number, tile, _strength(strength, tile, self.dtype))
-                stored[tile.at] = chosen.reshape(stored[tile.at].shape)
-            masks.append(stored)
-        everything = np.ones(self.graph.n, dtype=bool)
-        return self.graph.select(vertices=everything, edges=masks).with_meta(selection=self.summary())
+        blocks = tuple(self.block(number) for number in range(len(self.graph.blocks)))
+        return replace(self.graph, blocks=blocks).with_meta(selection=self.summary())
+
+    def block(self, number: int) -> Block:
+        """A block with these edges alone, as :meth:`Graph.select` makes it of a mask."""
+        block = self.graph.blocks[number]
+        if not self.rules:
+            return block
+        listed, strength = ops.listed(block.weight), ops.listed(block.operator(self.weight))
+        stored = np.zeros(len(listed.data) if sp.issparse(listed) else block.shape, dtype=bool)
+        for tile in ops.tiles(listed):
+            chosen = self.chosen(number, tile, _strength(strength, tile, self.dtype))
+            stored[tile.at] = chosen.reshape(stored[tile.at].shape)
+        return masked(block, stored)
 
     def mask(self, number: int, tile: ops.Tile) -> Array:
         """Which edges of a tile of block ``number`` are kept: a boolean array, one entry per edge of the tile."""

@@ -94,11 +94,12 @@ def _chosen_blocks(graph: Graph, edges: Sequence[Any]) -> tuple[Block, ...]:
     if len(edges) != len(graph.blocks):
         raise GraphError(f"{len(edges)} edge masks for {len(graph.blocks)} blocks, expected one (or None) per block")
     return tuple(
-        block if keep is None else _masked(block, keep) for block, keep in zip(graph.blocks, edges, strict=True)
+        block if keep is None else masked(block, keep) for block, keep in zip(graph.blocks, edges, strict=True)
     )
 
 
-def _masked(block: Block, keep: Any) -> Block:
+def masked(block: Block, keep: Any) -> Block:
+    """A block with the edges alone that a mask keeps (in one of the forms that :func:`select` takes)."""
     listed = ops.listed(block.weight)
     stored = (len(listed.data),) if sp.issparse(listed) else None
     if np.shape(keep) != block.shape and np.shape(keep) != stored:

@@ -54,7 +54,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
             if any(block.gate is not None or block.constant is not None for block in graph.blocks):
                 writer.write("gates.csv", ["block", "source", "gate", "constant"], _gate_frames(graph, fields["id"]))
             if activations is not None:
-                frame = _activation_frame(activations, vertices["id"])
+                frame = activation_frame(activations, vertices["id"])
                 writer.write("activations.csv", frame.columns, [quoted(frame)])
             manifest = about.describe(graph, writer.entries(), export)
         if activations is not None:
@@ -121,7 +121,8 @@ def _optional(block: Block, name: str, size: int) -> pl.Series:
     return pl.Series(about.written(np.asarray(values), f"{name} of block {block.source} -> {block.target}"))
 
 
-def _activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
+def activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
+    """Activations as rows of a table: the input's name, then a column per vertex."""
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):

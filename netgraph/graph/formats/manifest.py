@@ -24,6 +24,7 @@ Array = np.ndarray[Any, Any]
 Manifest = dict[str, Any]
 
 FORMAT = "netgraph-csv"
+PARQUET = "netgraph-parquet"
 WRITTEN_AS = {"float16": np.float32, "float32": np.float32, "float64": np.float64}
 """Type of a number -> the type whose shortest text is written. Others are written as float64 where that is exact."""
 
@@ -71,8 +72,8 @@ def describe_activations(table: pd.DataFrame) -> Manifest:
     }
 
 
-def load(folder: Path) -> Manifest:
-    """The manifest of a folder.
+def load(folder: Path, kind: str = FORMAT) -> Manifest:
+    """The manifest of a folder of that format.
 
     Raises
     ------
@@ -86,15 +87,25 @@ def load(folder: Path) -> Manifest:
             f"{folder} has no manifest.json: it was not written by netgraph.write_graph; "
             "tables of other tools are read by Graph.from_pandas(pd.read_csv(…), pd.read_csv(…))"
         )
+    return parsed(path.read_bytes(), path, kind)
+
+
+def parsed(text: str | bytes, where: object, kind: str) -> Manifest:
+    """A manifest from its JSON; ``where`` it was, for the messages.
+
+    Raises
+    ------
+    TableError : it is no JSON, of another program, of another format or of another schema.
+    """
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(text)
     except ValueError as error:
-        raise TableError(f"{path} is no JSON: {error}; write the graph again") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise TableError(f"{path} is not a netgraph manifest: its 'format' is not {FORMAT!r}")
+        raise TableError(f"{where} is no JSON: {error}; write the graph again") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != kind:
+        raise TableError(f"{where} is not a netgraph manifest: its 'format' is not {kind!r}")
     if manifest.get("schema") != SCHEMA:
         raise TableError(
-            f"{path} has schema {manifest.get('schema')!r}, this netgraph ({__version__}) reads {SCHEMA}; "
+            f"{where} has schema {manifest.get('schema')!r}, this netgraph ({__version__}) reads {SCHEMA}; "
             f"it was written by netgraph {manifest.get('netgraph')}: use that version or a newer one"
         )
     return manifest
