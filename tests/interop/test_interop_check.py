@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
 import subprocess
 import tempfile
@@ -201,14 +200,6 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
 # -- the tools themselves --------------------------------------------------------------------------
 
 
-def rscript() -> str:
-    found = shutil.which("Rscript")
-    if found is None and os.environ.get("CI") != "true":
-        pytest.skip("Rscript is not installed (apt-get install r-base-core r-cran-igraph)")
-    assert found is not None, "CI=true: Rscript must be installed"
-    return found
-
-
 READ_BY_R = """
 suppressPackageStartupMessages(library(igraph))
 read <- function() {
@@ -267,7 +258,7 @@ R_SAYS: dict[str, tuple[str | None, str | bytes, str]] = {
 }  # fmt: skip
 
 
-def test_r_does_what_the_table_of_traps_says(tmp_path: Path) -> None:
+def test_r_does_what_the_table_of_traps_says(rscript: str, tmp_path: Path) -> None:
     """One process for all cases: R takes a second to start."""
     lines = [READ_BY_R]
     for number, (name, (vertices, table, check)) in enumerate(R_SAYS.items()):
@@ -281,7 +272,7 @@ def test_r_does_what_the_table_of_traps_says(tmp_path: Path) -> None:
         )
     script = tmp_path / "says.R"
     script.write_text("\n".join([*lines, 'cat("asked\\n")']))
-    done = subprocess.run([rscript(), str(script)], capture_output=True, text=True, check=True)
+    done = subprocess.run([rscript, str(script)], capture_output=True, text=True, check=True)
     assert done.stdout == "asked\n", done.stdout
 
 

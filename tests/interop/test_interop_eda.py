@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import igraph
@@ -17,22 +16,21 @@ import pytest
 import netgraph as ng
 
 ROOT = Path(__file__).resolve().parents[2]
+Eda = Callable[..., subprocess.CompletedProcess[str]]
 PICTURES = ("weights.png", "degrees.png", "strengths.png", "layers.png", "communities.png")
 
 
-def eda(*arguments: object) -> subprocess.CompletedProcess[str]:
-    rscript = shutil.which("Rscript")
-    if rscript is None and os.environ.get("CI") != "true":
-        pytest.skip(
-            "Rscript is not installed (apt-get install r-base-core r-cran-igraph r-cran-tidygraph r-cran-ggraph)"
-        )
-    assert rscript is not None, "CI=true: Rscript must be installed"
-    command = [rscript, str(ROOT / "scripts" / "eda.R"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+@pytest.fixture
+def eda(rscript: str) -> Callable[..., subprocess.CompletedProcess[str]]:
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [rscript, str(ROOT / "scripts" / "eda.R"), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
 
 
 @pytest.mark.parametrize("profile", ["default", "gephi", "starter"])
-def test_eda_of_the_demos_graph(profile: str, tmp_path: Path) -> None:
+def test_eda_of_the_demos_graph(profile: str, eda: Eda, tmp_path: Path) -> None:
     graph = ng.read_graph(ROOT / "data" / "mlp" / "graph")
     done = eda(ng.write_graph(graph, tmp_path / "graph", profile=profile), tmp_path / "out")
     assert (done.returncode, done.stderr) == (0, "")
@@ -62,7 +60,7 @@ def test_eda_of_the_demos_graph(profile: str, tmp_path: Path) -> None:
         assert width == 990 and height in (550, 770)
 
 
-def test_eda_says_what_is_wrong(tmp_path: Path) -> None:
+def test_eda_says_what_is_wrong(eda: Eda, tmp_path: Path) -> None:
     def complaint(*arguments: object) -> str:
         done = eda(*arguments)
         assert done.returncode == 1 and not done.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -54,15 +52,7 @@ def edges_of(graph: Graph) -> list[tuple[str, str, float]]:
     return found
 
 
-def need_r() -> str:
-    rscript = shutil.which("Rscript")
-    if rscript is None and os.environ.get("CI") != "true":
-        pytest.skip("Rscript is not installed (apt-get install r-base-core r-cran-igraph)")
-    assert rscript is not None, "CI=true: Rscript must be installed"
-    return rscript
-
-
-def test_r_builds_the_same_graph(graph: Graph, folder: Path, tmp_path: Path) -> None:
+def test_r_builds_the_same_graph(rscript: str, graph: Graph, folder: Path, tmp_path: Path) -> None:
     script = """
         suppressPackageStartupMessages(library(igraph))
         args <- commandArgs(trailingOnly = TRUE)
@@ -75,7 +65,7 @@ def test_r_builds_the_same_graph(graph: Graph, folder: Path, tmp_path: Path) -> 
         writeLines(c(V(g)$name, V(g)$layer, V(g)$module), args[3])
     """
     edges, vertices = tmp_path / "edges.tsv", tmp_path / "vertices.txt"
-    subprocess.run([need_r(), "-e", script, str(folder), str(edges), str(vertices)], check=True)
+    subprocess.run([rscript, "-e", script, str(folder), str(edges), str(vertices)], check=True)
     with edges.open() as file:
         read = [
             (source, target, float(np.float32(weight))) for source, target, weight in csv.reader(file, delimiter="\t")
