@@ -38,7 +38,8 @@ class Moments:
             return
         wide = values.double()
         mean = wide.mean(0)
-        rest = (wide - mean).square_().sum(0)
+        rest = (wide - mean).square_().sum(0).cpu()
+        mean = mean.cpu()
         n, m = self.count, len(values)
         gap = mean - self._mean
         self._mean = self._mean + gap * (m / (n + m))
@@ -47,7 +48,7 @@ class Moments:
 
     def add_absolute(self, total: torch.Tensor, inputs: int) -> None:
         """(numbers,) absolute values, summed over some inputs already."""
-        self._mean = self._mean + total
+        self._mean = self._mean + total.cpu()
         self.count += inputs
 
     def finish(self) -> Array:

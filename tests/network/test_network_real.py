@@ -72,3 +72,19 @@ def test_network_real_networks_reach_their_accuracy_and_verify(file: str, tmp_pa
     assert [(v.name, v.size) for v in net.graph().layers] == layers
     edges = sum(a * b for (_, a), (_, b) in pairwise(layers))
     assert len(net.graph().edges) == edges
+
+
+def test_network_absolute_means_over_real_images_are_those_of_single_ones(tmp_path: Path) -> None:
+    source, side, _, _ = NETWORKS["lenet5_mnist.pt"]
+    (tmp_path / "net.py").write_text(source)
+    net = ng.load_network(DATA / "networks" / "lenet5_mnist.pt", (1, side, side), f"{tmp_path / 'net.py'}:Net")
+    images, labels = mnist()
+    images = F.interpolate(images[:40], size=(side, side), mode="bilinear", align_corners=False)
+    chosen = torch.from_numpy(labels[:40].astype(np.int64))
+    batches = ((images[i : i + 16], chosen[i : i + 16]) for i in range(0, 40, 16))
+    for label, graph in net.graph(inputs=batches, target="label", by="label", aggregate="mean_abs").items():
+        ones = [net.graph(inputs=one[None], target=label) for one in images[chosen == label]]
+        for column in ("contribution", "attribution"):
+            for got, *each in zip(*[[b.values[column] for b in g.blocks] for g in (graph, *ones)], strict=True):
+                expected = np.abs(np.stack(each).astype(np.float64)).mean(0)
+                assert np.abs(got - expected).max() <= 1e-5 * expected.max()
