@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
 from netgraph.errors import TableError
-from netgraph.graph.formats.manifest import FORMAT
+from netgraph.graph.formats.manifest import FORMAT, PARQUET
 from netgraph.graph.graph import Graph
 from netgraph.graph.names import MISREAD
 
 FILES = {"vertices.csv", "edges.csv", "gates.csv", "activations.csv", "manifest.json"}
-"""All that a folder may hold for it to be replaced."""
+"""All that a folder of CSV tables may hold for it to be replaced."""
+
+OURS: dict[str, re.Pattern[str]] = {
+    FORMAT: re.compile("|".join(map(re.escape, sorted(FILES)))),
+    PARQUET: re.compile(r"(vertices|gates|activations)\.parquet|manifest\.json|edges/layer=[^/]+/part-\d+\.parquet"),
+}
+"""Format -> the names of all that its folder may hold."""
 
 MISREAD_COLUMNS = {
     "name": "R's igraph takes it for the ids",
@@ -27,15 +37,15 @@ MISREAD_COLUMNS = {
 """Column name (in any case) -> what other tools make of it."""
 
 
-def check_target(path: Path, overwrite: bool) -> None:
-    """Refuse a target that is a file, holds anything but an export, or may not be replaced."""
+def check_target(path: Path, overwrite: bool, kind: str = FORMAT) -> None:
+    """Refuse a target that is a file, holds anything but an export of this format, or may not be replaced."""
     if path.exists() and not path.is_dir():
         raise TableError(f"{path} is a file; expected a folder, which may not exist yet")
     if not path.is_dir():
         return
     held = sorted(entry.name for entry in path.iterdir())
-    foreign = [name for name in held if name not in FILES or not (path / name).is_file()]
-    if held and not foreign and not _is_export(path):
+    foreign = list(islice(_foreign(path, OURS[kind]), 6))
+    if held and not foreign and not _is_export(path, kind):
         foreign = held
     if foreign:
         some = ", ".join(foreign[:5]) + (" …" if len(foreign) > 5 else "")
@@ -46,12 +56,24 @@ def check_target(path: Path, overwrite: bool) -> None:
         raise TableError(f"{path} holds an export already; pass overwrite=True to replace it")
 
 
-def _is_export(path: Path) -> bool:
+def _foreign(path: Path, ours: re.Pattern[str]) -> Iterator[str]:
+    """What lies in a folder that an export does not have; of folders, what is in them."""
+    for folder, folders, files in os.walk(path):
+        folders.sort()
+        at = Path(folder)
+        inside = [*files, *(name for name in folders if (at / name).is_symlink()), *([] if folders or files else [""])]
+        for name in sorted(inside):
+            found = (at / name).relative_to(path).as_posix()
+            if found != "." and not (ours.fullmatch(found) and (at / name).is_file()):
+                yield found
+
+
+def _is_export(path: Path, kind: str) -> bool:
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return isinstance(manifest, dict) and manifest.get("format") == FORMAT
+    return isinstance(manifest, dict) and manifest.get("format") == kind
 
 
 def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_columns: list[str]) -> None:
@@ -66,16 +88,22 @@ def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_co
     if ids.n_unique() < len(ids):
         raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")
     for table, columns in (("vertices.csv", vertex_columns), ("edges.csv", edge_columns)):
-        seen: dict[str, str] = {}
         for column in columns:
-            folded = column.casefold()
-            if folded in MISREAD_COLUMNS:
-                raise _bad_column(table, column, MISREAD_COLUMNS[folded])
-            if not column:
-                raise _bad_column(table, column, "a column needs a name")
-            if folded in seen:
-                raise _bad_column(table, column, f"there is {seen[folded]!r} already, and Gephi tells no case apart")
-            seen[folded] = column
+            if column.casefold() in MISREAD_COLUMNS:
+                raise _bad_column(table, column, MISREAD_COLUMNS[column.casefold()])
+        check_columns(table, columns, "Gephi tells")
+
+
+def check_columns(table: str, columns: list[str], who: str = "DuckDB tells") -> None:
+    """Refuse a column without a name, and two whose names differ by case only."""
+    seen: dict[str, str] = {}
+    for column in columns:
+        folded = column.casefold()
+        if not column:
+            raise _bad_column(table, column, "a column needs a name")
+        if folded in seen:
+            raise _bad_column(table, column, f"there is {seen[folded]!r} already, and {who} no case apart")
+        seen[folded] = column
 
 
 def _bad_column(table: str, column: str, reason: str) -> TableError:

@@ -1,4 +1,4 @@
-"""Two calls of Linux that Python has no name for. Elsewhere they do nothing, and say so."""
+"""Calls of the system that Python has no name for, or several. Where there are none they do nothing, and say so."""
 
 from __future__ import annotations
 
@@ -42,6 +42,28 @@ def start_writeback(descriptor: int) -> bool:
     call = _function("sync_file_range")
     whole = ctypes.c_int64(0)
     return call is not None and call(descriptor, whole, whole, _SYNC_FILE_RANGE_WRITE) == 0
+
+
+def lock(descriptor: int) -> bool:
+    """Hold an open file against other processes until it is closed or this process ends, however it ends.
+
+    False where another process holds it. File systems without locks grant it to everyone.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock: not inherited by forked workers
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN, errno.EDEADLK):
+            return False
+        if error.errno not in (*_UNABLE, errno.ENOLCK):
+            raise
+    return True
 
 
 @functools.cache
