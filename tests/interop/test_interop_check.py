@@ -56,11 +56,12 @@ CASES: list[tuple[str, str | bytes | None, str | bytes, tuple[int, ...]]] = [
     ("header-empty", None, edges("0,a,b", header=",source,target"), (1,)),
     ("header-twice", None, edges("a,b,1.0,2.0", header="source,target,w,w"), (1,)),
     ("header-case", None, edges("a,b,1.0,2.0", header="source,target,w,W"), (1,)),
+    ("header-capital", None, edges("a,b", header="Source,target"), (1,)),
     ("header-space", None, edges("a,b", header="source, target"), (1,)),
     ("column-name", "id,name\na,x\nb,y\nc,z\n", EDGES, (1,)),
-    ("column-type", None, edges("a,b,linear", header="source,target,type"), (1,)),
-    ("column-edge-id", None, edges("a,b,e1", header="source,target,id"), (1,)),
-    ("column-time", "id,timeset\na,1\nb,2\nc,3\n", EDGES, (1,)),
+    ("column-type", None, edges("a,b,linear", header="source,target,type"), (2,)),
+    ("column-edge-id", None, edges("a,b,e1", "b,c,e2", "c,d,e1", header="source,target,id"), (4,)),
+    ("column-time", "id,timeset\na,\nb,late\nc,<[1,2]>\n", EDGES, (3,)),
     ("ends-unnamed", None, edges("a,b,1.0", header="from_id,to_id,weight"), (1,)),
     ("ends-not-first", None, edges("1.0,a,b", header="weight,source,target"), (1,)),
     ("id-unnamed", "unit,layer\na,x\nb,x\nc,x\n", EDGES, (1,)),
@@ -125,8 +126,9 @@ def test_every_row_of_the_table_of_traps_has_a_case() -> None:
         edges('"conv:0,1,2",b,-0.0001', '"say ""x""",b,1e-05', header="source,target,abs_weight"),
         edges("17a,b,1.0", "1,a,1.0", "T,a,1.0"),  # a column with one text is text
         edges('"line\nbreak",b,1.0', "b,c,1.0"),
+        edges("a,b,Directed,0,,1.0", "b,c,Undirected,1,,1.0", header="source,target,type,id,timeset,weight"),
     ],
-    ids=["plain", "crlf", "quotes", "mixed ids", "line break"],
+    ids=["plain", "crlf", "quotes", "mixed ids", "line break", "Gephi's own"],
 )
 def test_tables_without_traps_have_no_finding(table: str, tmp_path: Path) -> None:
     findings = ng.check_tables(folder(tmp_path, None, table)).findings
@@ -169,6 +171,10 @@ def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph) -> None:
         report = ng.check_tables(ng.write_graph(graph, f"{at}/out"))
     assert (report.vertices, report.edges) == (graph.n, len(graph.edges))
     assert {finding.trap for finding in report.findings} <= {"character-control"}  # in a label, where one may stand
+
+
+def test_a_column_type_of_vertices_is_only_a_column(tmp_path: Path) -> None:
+    assert ng.check_tables(folder(tmp_path, "id,type\na,conv\nb,conv\nc,fc\n", EDGES)).findings == ()
 
 
 def test_two_files_and_files_of_other_names(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ TRUTHS = sorted(word for word in TAKEN_FOR_VALUES if word.lower() in {"t", "f", 
 NUMBER = r"^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$"
 INFINITY = r"^[+-]?(?i:inf|infinity|nan)$"
 NUMERIC = rf"{NUMBER}|{INFINITY}"
+DIRECTIONS = ("directed", "undirected", "mutual")
+TIMES = ("timeset", "timestamp", "interval")
 SAFE = r"^\p{L}(?:[^\\]*[^\\\s])?$"
 """Ids that need no other test but that for words."""
 
@@ -58,6 +60,11 @@ WEIGHT_TESTS = (
     CellTest("weight-not-finite", lambda text: text.str.contains(INFINITY) | text.is_in(MISSING_WORDS)),
     CellTest("weight-text", lambda text: ~(text.str.contains(NUMERIC) | text.is_in(MISSING_WORDS)) & (text != "")),
 )
+OTHER_TESTS: dict[str, tuple[CellTest, ...]] = {
+    "type": (CellTest("column-type", lambda text: ~text.str.to_lowercase().is_in(["", *DIRECTIONS])),),
+    "time": (CellTest("column-time", lambda text: (text != "") & ~text.str.contains(rf"{NUMBER}|^[<\[]")),),
+}
+"""What a column is called by Gephi -> tests of its cells."""
 GEPHI_ROWS = 25
 GEPHI_TYPES = (
     ("boolean", r"^(?i:true|false)$"),

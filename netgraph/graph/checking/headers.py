@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-TIMES = ("timeset", "timestamp", "interval")
 ENDS, VERTICES, EDGES = ("source", "target"), "vertices", "edges"
 
 HeaderTest = Callable[[list[str]], list[str]]
@@ -20,36 +19,32 @@ def _case(names: list[str]) -> list[str]:
     return [name for i, name in enumerate(dict.fromkeys(names)) if folded[i] and folded[i] in folded[:i]]
 
 
-def _bare(names: list[str]) -> list[str]:
-    return [name.strip() for name in names]
-
-
 def lower(names: list[str]) -> list[str]:
     """The names as Gephi compares them."""
     return [name.strip().lower() for name in names]
 
+
+SPECIAL = ("id", "source", "target", "weight", "label")
 
 BOTH: dict[str, HeaderTest] = {
     "header-empty": lambda names: [f"(column {i})" for i, name in enumerate(names, 1) if not name.strip()],
     "header-twice": _twice,
     "header-case": _case,
     "header-space": lambda names: [name for name in names if name.strip() != name and name.strip()],
-    "column-time": lambda names: [name for name in names if any(time in name.lower() for time in TIMES)],
+    "header-capital": lambda names: [name for name in names if name.strip() != name.strip().lower() in SPECIAL],
 }
 HEADER_TESTS: dict[str, dict[str, HeaderTest]] = {
     VERTICES: BOTH
     | {
         "column-name": lambda names: [name for name in names[1:] if name.strip().lower() == "name"],
-        "id-unnamed": lambda names: [] if "id" in _bare(names) else [", ".join(names)],
-        "id-not-first": lambda names: ["id"] if "id" in _bare(names)[1:] and _bare(names)[0] != "id" else [],
+        "id-unnamed": lambda names: [] if "id" in lower(names) else [", ".join(names)],
+        "id-not-first": lambda names: ["id"] if "id" in lower(names)[1:] and lower(names)[0] != "id" else [],
     },
     EDGES: BOTH
     | {
-        "column-type": lambda names: [name for name in names if name.strip().lower() == "type"],
-        "column-edge-id": lambda names: [name for name in names if name.strip().lower() == "id"],
-        "ends-unnamed": lambda names: [] if set(ENDS) <= set(_bare(names)) else [", ".join(names[:2])],
+        "ends-unnamed": lambda names: [] if set(ENDS) <= set(lower(names)) else [", ".join(names[:2])],
         "ends-not-first": lambda names: (
-            list(ENDS) if set(ENDS) <= set(_bare(names)) and tuple(_bare(names)[:2]) != ENDS else []
+            [", ".join(ENDS)] if set(ENDS) <= set(lower(names)) and tuple(lower(names)[:2]) != ENDS else []
         ),
     },
 }

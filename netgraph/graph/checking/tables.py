@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from netgraph.graph.checking.cells import ID_TESTS, SAFE, WEIGHT_TESTS, Column
+from netgraph.graph.checking.cells import ID_TESTS, OTHER_TESTS, SAFE, TIMES, WEIGHT_TESTS, CellTest, Column
 from netgraph.graph.checking.headers import EDGES, HEADER_TESTS, VERTICES, place
 from netgraph.graph.checking.report import Finding, Tally
 from netgraph.graph.checking.sheet import Sheet
@@ -31,6 +31,14 @@ class Ids:
         self.rows: list[Array] = []
         self.complete = False
 
+    def repeated(self, cells: pl.Series) -> Array:
+        """Which of the cells were there before, in these or in earlier ones."""
+        before, numbers = len(self.table), self.numbers(cells)
+        at = np.arange(len(numbers))
+        first = np.full(len(self.table), len(numbers))
+        np.minimum.at(first, numbers, at)
+        return np.asarray((numbers < before) | (first[numbers] != at))
+
     def numbers(self, cells: pl.Series) -> Array:
         """The number of each; -1 where it is unknown and the table is complete. Unknown ones are added otherwise."""
         found = self._looked_up(cells)
@@ -52,22 +60,20 @@ def check_vertices(sheet: Sheet, findings: Findings) -> Ids:
     at = place(sheet.columns, "id", 0)
     columns, ids, twice = _columns(sheet), Ids(sheet), Tally()
     for frame, rows in sheet.pieces():
-        _look(columns, frame, rows, {at})
-        cells, before = frame[str(at)], len(ids.table)
-        numbers = ids.numbers(cells)
-        first = np.full(len(ids.table) - before, -1)
-        fresh = numbers >= before
-        order = np.flatnonzero(fresh)[::-1]
-        first[numbers[order] - before] = order
-        repeated = ~fresh
-        repeated[np.flatnonzero(fresh)] = first[numbers[fresh] - before] != np.flatnonzero(fresh)
-        if repeated.any():
-            twice.add(rows[repeated], cells[int(np.argmax(repeated))])
-        ids.rows.append(rows[first])
+        _look(sheet.columns, columns, frame, rows, {at})
+        again = _count_repeated(ids, frame[str(at)], rows, twice)
+        ids.rows.append(rows[~again])
     ids.complete = True
     _report(sheet, VERTICES, columns, {at: ID_TESTS}, findings)
     _graph(sheet, {"vertex-twice": (sheet.columns[at], twice)}, findings)
     return ids
+
+
+def _count_repeated(ids: Ids, cells: pl.Series, rows: Array, twice: Tally) -> Array:
+    again = ids.repeated(cells)
+    if again.any():
+        twice.add(rows[again], cells[int(np.argmax(again))])
+    return again
 
 
 def check_edges(sheet: Sheet, ids: Ids | None, findings: Findings) -> None:
@@ -79,10 +85,13 @@ def check_edges(sheet: Sheet, ids: Ids | None, findings: Findings) -> None:
     unknown = {end: Tally() for end in ends}
     loops, pairs, places = Tally(), [], []
     negative, zero = Tally(), Tally()
+    own, own_ids, own_twice = place(names, "id", -2), Ids(), Tally()
     for frame, rows in sheet.pieces():
-        _look(columns, frame, rows, set(ends))
+        _look(names, columns, frame, rows, set(ends))
         if weight >= 0:
             _look_at_weights(columns[weight], frame[str(weight)], rows, zero, negative)
+        if own >= 0:
+            _count_repeated(own_ids, frame[str(own)], rows, own_twice)
         numbers = []
         for end in ends:
             cells = frame[str(end)]
@@ -103,6 +112,7 @@ def check_edges(sheet: Sheet, ids: Ids | None, findings: Findings) -> None:
     found = {
         "weight-zero": ("weight", zero),
         "weight-negative": ("weight", Tally() if beside else negative),
+        "column-edge-id": ("id", own_twice),
         "self-loop": ("", loops),
         "edge-twice": ("", _repeated(pairs, places, len(known.table))),
     }
@@ -127,12 +137,21 @@ def _columns(sheet: Sheet) -> list[Column]:
     return [Column() for _ in sheet.columns]
 
 
-def _look(columns: list[Column], frame: pl.DataFrame, rows: Array, ids: set[int]) -> None:
+def _other_tests(name: str, edges: bool) -> tuple[CellTest, ...]:
+    name = name.strip().lower()
+    if name == "type" and not edges:
+        return ()
+    return OTHER_TESTS["time"] if any(time in name for time in TIMES) else OTHER_TESTS.get(name, ())
+
+
+def _look(names: list[str], columns: list[Column], frame: pl.DataFrame, rows: Array, ids: set[int]) -> None:
     for number, column in enumerate(columns):
         cells = frame[str(number)]
         if number in ids:
             safe = cells.str.contains(SAFE) & ~cells.is_in(sorted(MISREAD))
             column.look(cells, rows, ID_TESTS, ~safe.to_numpy())
+        elif tests := _other_tests(names[number], edges=len(ids) > 1):
+            column.look(cells, rows, tests, np.ones(len(cells), dtype=bool))
         column.look_as_gephi(cells, rows)
 
 
