@@ -17,6 +17,7 @@ from netgraph.network.blocks import Convolution, Matmul
 from netgraph.network.description import metadata
 from netgraph.network.elementwise import Linear
 from netgraph.network.flows import Flows, vertex_means
+from netgraph.network.gaps import gap, largest, worst
 from netgraph.network.mixed import MixedConvolution
 from netgraph.network.numbering import strongest
 from netgraph.network.probe import Probe
@@ -77,23 +78,16 @@ class Truth:
 
 def check(graph: Graph, truth: Truth) -> dict[str, float]:
     """Relative errors of an emitted graph (float64, of one input) against autograd and the operations themselves."""
-    errors = {"completeness": _completeness(graph, truth.flows), "conservation": _conservation(graph, truth.flows)}
-    if truth.granularity == "unit":
-        errors["conservation"] = max(errors["conservation"], _edge_flows(graph, truth))
-        errors["weight"] = max(_forward_pass(graph, truth), _probe(graph, truth))
-        errors["path"] = _paths(graph, truth)
-    else:
-        errors["conservation"] = max(errors["conservation"], _contributions(graph, truth))
-        errors["weight"] = max(_kernels(graph, truth), _merged(truth))
+    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is an error of its own
+        errors = {"completeness": _completeness(graph, truth.flows), "conservation": _conservation(graph, truth.flows)}
+        if truth.granularity == "unit":
+            errors["conservation"] = worst(errors["conservation"], _edge_flows(graph, truth))
+            errors["weight"] = worst(_forward_pass(graph, truth), _probe(graph, truth))
+            errors["path"] = _paths(graph, truth)
+        else:
+            errors["conservation"] = worst(errors["conservation"], _contributions(graph, truth))
+            errors["weight"] = worst(_kernels(graph, truth), _merged(truth))
     return errors
-
-
-def relative(got: Array, expected: Array) -> float:
-    """Largest difference over the largest expected value; infinite where shapes differ or a value is not finite."""
-    if got.shape != expected.shape or not np.isfinite(got).all():
-        return float("inf")
-    largest = float(np.abs(expected).max(initial=0.0))
-    return float(np.abs(got - expected).max(initial=0.0)) / (largest or 1.0)
 
 
 def _sums(operator: Any, axis: int) -> Array:
@@ -108,8 +102,7 @@ def _completeness(graph: Graph, flows: Flows) -> float:
     shares = np.asarray(graph.columns["constant_share"])
     entry = np.asarray(graph.columns["attribution"]) - shares
     total = float(shares.sum()) + sum(float(entry[v.vertices].sum()) for v in graph.layers if v.kind == "input")
-    largest = max(abs(flows.target), float(np.abs(flows.entry).max(initial=0.0)))
-    return abs(total - flows.target) / (largest or 1.0)
+    return gap(total, flows.target, worst(abs(flows.target), largest(flows.entry)))
 
 
 def _conservation(graph: Graph, flows: Flows) -> float:
@@ -120,9 +113,12 @@ def _conservation(graph: Graph, flows: Flows) -> float:
         out[graph.layer(block.source).vertices] += _sums(block.values["attribution"], 0)
     made = np.concatenate([np.full(v.size, v.kind not in {"input", "constant"}) for v in graph.layers])
     through = flows.entry + flows.constants
-    largest = float(np.abs(flows.entry).max(initial=0.0)) or 1.0
-    gaps = ((into - flows.entry)[made], out + flows.seed - through, np.asarray(graph.columns["attribution"]) - through)
-    return max(float(np.abs(gap).max(initial=0.0)) for gap in gaps) / largest
+    scale = largest(flows.entry)
+    return worst(
+        gap(into[made], flows.entry[made], scale),
+        gap(out + flows.seed, through, scale),
+        gap(graph.columns["attribution"], through, scale),
+    )
 
 
 def _contributions(graph: Graph, truth: Truth) -> float:
@@ -136,15 +132,15 @@ def _contributions(graph: Graph, truth: Truth) -> float:
         here = slice(v.start, v.start + v.size)
         z = truth.played.preactivation(v).detach()
         made[here] = (vertex_means(v, z, v.entry.numbers) - bias[here]) * (z.numel() / v.size)
-    return relative(into, made)
+    return gap(into, made)
 
 
 def _edge_flows(graph: Graph, truth: Truth) -> float:
     """Each edge: contribution = w·(gate·z + constant), attribution = contribution·∂z, gated_weight = w·gate."""
     z, upstream = truth.per_vertex("z"), truth.per_vertex("gradient")
-    worst = 0.0
-    largest = dict.fromkeys(("contribution", "attribution", "gated_weight"), 0.0)
-    gaps = dict(largest)
+    names = ("contribution", "attribution", "gated_weight")
+    gaps: dict[str, list[float]] = {name: [] for name in names}
+    scales = dict.fromkeys(names, 0.0)
     for block in graph.blocks:
         assert block.gate is not None and block.constant is not None
         source, target = graph.layer(block.source).vertices, graph.layer(block.target).vertices
@@ -157,11 +153,9 @@ def _edge_flows(graph: Graph, truth: Truth) -> float:
         for name, (rows, columns) in want.items():
             expected = ops.scaled(block.weight, rows, columns)
             for got, right in _compared(block.weight, block.values[name], expected):
-                gaps[name] = max(gaps[name], float(np.abs(got - right).max(initial=0.0)))
-                largest[name] = max(largest[name], float(np.abs(right).max(initial=0.0)))
-    for name, gap in gaps.items():
-        worst = max(worst, gap / (largest[name] or 1.0))
-    return worst
+                gaps[name].append(gap(got, right, 1.0))
+                scales[name] = worst(scales[name], largest(right))
+    return worst(*(found / (scales[name] or 1.0) for name in names for found in gaps[name]))
 
 
 def _compared(weight: Any, got: Any, expected: Any) -> Iterator[tuple[Array, Array]]:
@@ -192,7 +186,7 @@ def _forward_pass(graph: Graph, truth: Truth) -> float:
     into = _blocks_into(graph)
     bias, activation = np.asarray(graph.columns["bias"]), np.asarray(graph.columns["activation"])
     expected = truth.per_vertex("z")
-    worst, largest = 0.0, float(np.abs(expected).max(initial=0.0)) or 1.0
+    gaps, scale = [0.0], largest(expected)
     z, gated = np.zeros(graph.n), np.zeros(graph.n)
     for v in graph.layers:
         here = v.vertices
@@ -203,11 +197,8 @@ def _forward_pass(graph: Graph, truth: Truth) -> float:
             z[here] += block.weight @ (block.gate * z[source] + block.constant)
             gated[here] += block.values["gated_weight"] @ gated[source] + block.weight @ block.constant
         if v.kind != "constant":
-            gap = max(
-                np.abs(z[here] - expected[here]).max(initial=0.0), np.abs(gated[here] - expected[here]).max(initial=0.0)
-            )
-            worst = max(worst, float(gap) / largest)
-    return worst
+            gaps += [gap(z[here], expected[here], scale), gap(gated[here], expected[here], scale)]
+    return worst(*gaps)
 
 
 def _probe(graph: Graph, truth: Truth) -> float:
@@ -215,12 +206,12 @@ def _probe(graph: Graph, truth: Truth) -> float:
     probe = Probe(truth.played).go()
     r = probe.at_vertex.numpy()
     into = _blocks_into(graph)
-    worst = 0.0
+    gaps = [0.0]
     for v in truth.numbering.layers:
         if v.name in probe.made:
             got = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
-            worst = max(worst, relative(got, vertex_means(v, probe.made[v.name])))
-    return worst
+            gaps.append(gap(got, vertex_means(v, probe.made[v.name])))
+    return worst(*gaps)
 
 
 def _paths(graph: Graph, truth: Truth) -> float:
@@ -230,12 +221,12 @@ def _paths(graph: Graph, truth: Truth) -> float:
     for v in reversed(graph.layers):
         for block in into[v.name]:
             slope[graph.layer(block.source).vertices] += ops.rmatvec(block.values["gated_weight"], slope[v.vertices])
-    worst = 0.0
+    gaps = [0.0]
     for leaf, numbers in truth.played.leaves:
         if leaf.grad is not None:
             index = numbers.expand(leaf.shape).reshape(-1).numpy()
-            worst = max(worst, relative(slope[index], leaf.grad.reshape(-1).numpy()))
-    return worst
+            gaps.append(gap(slope[index], leaf.grad.reshape(-1).numpy()))
+    return worst(*gaps)
 
 
 # -- channel granularity ---------------------------------------------------------------------------------
@@ -246,7 +237,7 @@ def _kernels(graph: Graph, truth: Truth) -> float:
     probe = Probe(truth.played).go()
     r = probe.at_vertex.numpy()
     into = _blocks_into(graph)
-    worst = 0.0
+    gaps = [0.0]
     for joint in truth.numbering.joints.values():
         v = joint.layer
         if isinstance(joint, Convolution | Matmul):
@@ -259,24 +250,24 @@ def _kernels(graph: Graph, truth: Truth) -> float:
                 got[:, first:last] += here.toarray() if sp.issparse(here) else here
             sent = r[read] != 0
             expected = _reference(joint, probe, str(graph.meta["reduce"]), read)
-            worst = max(worst, relative(got[:, sent], expected[:, sent]))
+            gaps.append(gap(got[:, sent], expected[:, sent]))
         elif isinstance(joint, MixedConvolution):
-            worst = max(worst, _against_its_list(joint, graph, truth))
+            gaps.append(_against_its_list(joint, graph, truth))
         elif not (isinstance(joint, Linear) and joint.taps is not None):
             pushed = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
-            worst = max(worst, relative(pushed, vertex_means(v, probe.made[v.name])))
-    return worst
+            gaps.append(gap(pushed, vertex_means(v, probe.made[v.name])))
+    return worst(*gaps)
 
 
 def _against_its_list(joint: MixedConvolution, graph: Graph, truth: Truth) -> float:
     """The emitted weights against the taps of every element; 0 where those are too many to be listed."""
     if joint.weight.numel() * joint.layer.numbers.expand(joint.shape)[0, 0].numel() > LISTED:
         return 0.0
-    worst = 0.0
+    gaps = [0.0]
     blocks = [b for b in graph.blocks if b.target == joint.layer.name]
     for part, block in zip(Linear.parts(joint, truth.numbering.layers, str(graph.meta["reduce"])), blocks, strict=True):
-        worst = max(worst, relative(block.weight.toarray(), part.weight.toarray()))
-    return worst
+        gaps.append(gap(block.weight.toarray(), part.weight.toarray()))
+    return worst(*gaps)
 
 
 def _reference(joint: Convolution | Matmul, probe: Probe, how: str, read: Array) -> Array:

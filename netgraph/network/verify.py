@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netgraph.network import trees
-from netgraph.network.checks import Truth, check, relative
+from netgraph.network.checks import Truth, check
 from netgraph.network.frozen import PATTERN, Held, held_fixed, silent
+from netgraph.network.gaps import gap, worst
 from netgraph.network.play import play
 from netgraph.network.replay import Replay
 from netgraph.network.tape import Tape, fill
@@ -134,20 +135,20 @@ def verify(
     granularities: Sequence[str] = ("unit", "channel"),
 ) -> Verification:
     """Compare the network's graphs with the network at each input."""
-    worst = dict.fromkeys(CHECKS, 0.0)
-    worst["forward"] = forward_error(net, given)
+    found = dict.fromkeys(CHECKS, 0.0)
+    found["forward"] = forward_error(net, given)
     for i in range(len(given[0])):
         one = [x[i : i + 1].double() if x.is_floating_point() else x[i : i + 1] for x in given]
         for granularity in granularities:
             for name, error in _compared(net, one, granularity).items():
-                worst[name] = max(worst[name], error)
+                found[name] = worst(found[name], error)
     numbering = net.programs.numbering("channel")
     return Verification(
-        forward_error=worst["forward"],
-        weight_error=worst["weight"],
-        completeness_error=worst["completeness"],
-        conservation_error=worst["conservation"],
-        path_error=worst["path"],
+        forward_error=found["forward"],
+        weight_error=found["weight"],
+        completeness_error=found["completeness"],
+        conservation_error=found["conservation"],
+        path_error=found["path"],
         operations=net.operations(),
         frozen=held_fixed(numbering),
         silent=silent(numbering),
@@ -170,7 +171,7 @@ def forward_error(net: Network, given: list[torch.Tensor]) -> float:
     A model that makes tensors of its own dtype cannot be converted: then its tape, played as it was recorded, is held
     against it, and the frozen replay against that tape in float64.
     """
-    worst = 0.0
+    found = 0.0
     for i in range(len(given[0])):
         one = [x[i : i + 1] for x in given]
         tape = net.programs.tape(one)
@@ -181,14 +182,14 @@ def forward_error(net: Network, given: list[torch.Tensor]) -> float:
             args, kwargs = net.programs.arguments.call([x.clone() for x in one])
             with undisturbed(net.model):
                 output = _main(tape, net.model(*args, **kwargs))
-            worst = max(worst, _gap(_main(tape, play(tape, one)[0]), output))
+            found = worst(found, _gap(_main(tape, play(tape, one)[0]), output))
             expected = _main(tape, play(tape, one, torch.float64)[0])
-        worst = max(worst, _gap(got, expected))
-    return worst
+        found = worst(found, _gap(got, expected))
+    return found
 
 
 def _gap(got: torch.Tensor, expected: torch.Tensor) -> float:
-    return relative(got.detach().double().reshape(-1).numpy(), expected.detach().double().reshape(-1).numpy())
+    return gap(got.detach().double().reshape(-1).numpy(), expected.detach().double().reshape(-1).numpy())
 
 
 def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
