@@ -101,16 +101,17 @@ class Words(nn.Module):
         super().__init__()
         self.bag, self.head = nn.EmbeddingBag(7, 4, mode="sum"), nn.Linear(4, 3)
         self.bag.requires_grad_(name != "_embedding_bag_forward_only")
-        self.alone = name == "embedding"
+        self.alone = name in {"embedding", "embedding_renorm"}
+        self.max_norm = 0.5 if name == "embedding_renorm" else None
 
     def inputs(self) -> torch.Tensor:
         return torch.randint(0, 7, (2, 5))
 
     def forward(self, i: torch.Tensor) -> torch.Tensor:
-        return self.head(F.embedding(i, self.bag.weight).sum(1) if self.alone else self.bag(i))
+        return self.head(F.embedding(i, self.bag.weight, max_norm=self.max_norm).sum(1) if self.alone else self.bag(i))
 
 
-WORDS = ("embedding", "_embedding_bag", "_embedding_bag_forward_only")
+WORDS = ("embedding", "embedding_renorm", "_embedding_bag", "_embedding_bag_forward_only")
 """Rows whose input is words."""
 
 

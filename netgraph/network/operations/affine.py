@@ -10,7 +10,7 @@ import torch
 from netgraph.errors import UnsupportedOperation
 from netgraph.graph.sliding import Geometry
 from netgraph.network.operations import Operation
-from netgraph.network.operations.bilinear import matrix_product, multiply
+from netgraph.network.operations.bilinear import constants_only, is_held, matrix_product, multiply
 from netgraph.network.operations.gate import pointwise
 from netgraph.network.operations.normalise import instance_norm, is_instance_norm
 from netgraph.network.operations.windows import coefficients
@@ -21,7 +21,7 @@ aten = torch.ops.aten
 def _addmm(run: Any, call: Any, bias: Any, x: Any, weight: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """z = alpha · x·W + beta · b."""
     if not run.tracked(x) and not run.tracked(weight):
-        return run.shift(scaled(run, bias, beta), x @ weight * alpha)
+        return run.shift(scaled(run, bias, beta), constants_only(lambda a, b: a @ b * alpha, x, weight))
     y = scaled(run, _mm(run, call, x, weight), alpha)
     if run.tracked(bias):
         return run.mix([(y, 1), (bias, beta)], "skip", "add")
@@ -29,8 +29,8 @@ def _addmm(run: Any, call: Any, bias: Any, x: Any, weight: Any, *, beta: Any = 1
 
 
 def _mm(run: Any, call: Any, x: Any, weight: Any) -> Any:
-    """z = x·W, one side constant."""
-    if run.tracked(x) and run.tracked(weight):
+    """z = x·W, one side constant; a side that is held fixed at the input is a pattern."""
+    if _depend(run, x, weight):
         return matrix_product(run, call, x, weight)
     if run.tracked(x):
         return run.matmul(x, weight)
@@ -38,8 +38,18 @@ def _mm(run: Any, call: Any, x: Any, weight: Any) -> Any:
     return run.move(lambda t: t.transpose(0, 1), run.matmul(turned, x.transpose(0, 1)))
 
 
+def _depend(run: Any, x: Any, y: Any) -> bool:
+    """Whether both factors depend on the input, tracked or held fixed."""
+    if run.tracked(x) and run.tracked(y):
+        return True
+    return bool(run.decide(lambda: is_held(y if run.tracked(x) else x)))
+
+
 def matrix_vector(run: Any, call: Any, x: Any, vector: Any) -> Any:
-    """z = x·v or W·x, one side constant."""
+    """z = x·v or W·x, one side constant, or held fixed at the input."""
+    if _depend(run, x, vector):
+        column = run.move(lambda t: t.unsqueeze(-1), vector) if run.tracked(vector) else vector.unsqueeze(-1)
+        return run.move(lambda t: t.squeeze(-1), matrix_product(run, call, x, column))
     if run.tracked(x):
         return run.move(lambda t: t.squeeze(-1), run.matmul(x, vector.unsqueeze(-1)))
     row = run.move(lambda t: t.unsqueeze(0), vector)
@@ -60,9 +70,11 @@ def _convolution(
     groups: int,
 ) -> Any:
     """z[o] = Σ_c K[o, c] ∗ x[c] + b[o] (cross-correlation), in 1, 2 or 3 dimensions, also transposed."""
-    if run.tracked(weight):
+    if run.tracked(weight) or is_held(weight):
         raise UnsupportedOperation(
-            f"{call.place()}: the kernel depends on the input, which the graph cannot hold; freeze it"
+            f"{call.place()}: the kernel depends on the input, so its edges would be others at every input. Write it "
+            "as a product: torch.nn.functional.unfold, then a matrix product with the kernel; or multiply the maps "
+            "that a fixed kernel makes"
         )
     unbatched = len(run.shape(x)) == weight.dim() - 1
     if unbatched:
@@ -134,7 +146,7 @@ def divide(run: Any, call: Any, x: Any, y: Any, *, rounding_mode: Any = None) ->
     if rounding_mode is not None:
         return pointwise(run, call, x, y, rounding_mode=rounding_mode)
     if run.tracked(y) and not run.tracked(x):  # c / y = y · (c / y²), the factor held fixed
-        return run.scale(y, run.frozen(lambda t: x / (t * t), y))
+        return run.scale(y, run.frozen(lambda t: x / t / t, y), made=lambda t: torch.as_tensor(x).to(t) / t)
     return multiply(run, call, x, run.frozen(lambda t: 1 / t, y) if run.tracked(y) else 1 / y)
 
 

@@ -28,6 +28,18 @@ def matrix_product(run: Any, call: Any, x: Any, y: Any) -> Any:
     return run.mix([(left, 1), (right, 1)], "product", "product")
 
 
+def is_held(t: Any) -> bool:
+    """Whether a tensor that carries no vertices is held fixed at the input: its shape is all that is known before."""
+    return isinstance(t, torch.Tensor) and t.is_meta
+
+
+def constants_only(fn: Callable[..., torch.Tensor], *ts: Any) -> torch.Tensor:
+    """``fn`` of tensors that carry no vertices; by its shape alone where one of them is held fixed."""
+    if any(is_held(t) for t in ts):
+        ts = tuple(t.to("meta") if isinstance(t, torch.Tensor) else t for t in ts)
+    return fn(*ts)
+
+
 def _turn(t: torch.Tensor) -> torch.Tensor:
     return t.transpose(-1, -2)
 
@@ -41,7 +53,7 @@ def batched_product(run: Any, call: Any, x: Any, y: Any) -> Any:
     if run.tracked(x) and run.tracked(y):
         return matrix_product(run, call, x, y)
     constant = y if run.tracked(x) else x
-    if not run.decide(lambda: not constant.is_meta and _shared(constant)):
+    if not run.decide(lambda: not is_held(constant) and _shared(constant)):
         return matrix_product(run, call, x, y)
     if run.tracked(x):
         return run.matmul(x, y[0])
@@ -51,7 +63,7 @@ def batched_product(run: Any, call: Any, x: Any, y: Any) -> Any:
 def _baddbmm(run: Any, call: Any, bias: Any, x: Any, y: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta · b + alpha · x·y."""
     if not run.tracked(x) and not run.tracked(y):
-        return run.shift(bias if beta == 1 else run.scale(bias, beta), x @ y * alpha)
+        return run.shift(bias if beta == 1 else run.scale(bias, beta), constants_only(lambda a, b: a @ b * alpha, x, y))
     z = batched_product(run, call, x, y)
     z = z if alpha == 1 else run.scale(z, alpha)
     if run.tracked(bias):

@@ -10,7 +10,7 @@ import torch
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation
 from netgraph.network.operations.affine import divide, matrix_vector, plus, reduced, scaled
-from netgraph.network.operations.bilinear import batched_product, multiply
+from netgraph.network.operations.bilinear import batched_product, constants_only, multiply
 
 
 def moved(run: Any, fn: Callable[[torch.Tensor], torch.Tensor], x: Any) -> Any:
@@ -25,14 +25,14 @@ def _addcmul(run: Any, call: Any, x: Any, a: Any, b: Any, *, value: Any = 1) -> 
 
 def _plus_product(run: Any, call: Any, x: Any, a: Any, b: Any, value: Any) -> Any:
     if not run.tracked(a) and not run.tracked(b):
-        return run.shift(x, a * b * value)
+        return run.shift(x, constants_only(lambda s, t: s * t * value, a, b))
     return plus(run, call, x, multiply(run, call, a, b), alpha=value)
 
 
 def _addcdiv(run: Any, call: Any, x: Any, a: Any, b: Any, *, value: Any = 1) -> Any:
     """x + value · a / b; a tracked denominator is held fixed."""
     if not run.tracked(a) and not run.tracked(b):
-        return run.shift(x, a / b * value)
+        return run.shift(x, constants_only(lambda s, t: s / t * value, a, b))
     return plus(run, call, x, divide(run, call, a, b), alpha=value)
 
 
@@ -73,7 +73,7 @@ def _addbmm(run: Any, call: Any, x: Any, a: Any, b: Any, *, beta: Any = 1, alpha
 def _addmv(run: Any, call: Any, x: Any, a: Any, b: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
     """beta · x + alpha · A·b."""
     if not run.tracked(a) and not run.tracked(b):
-        return run.shift(run.scale(x, beta), a @ b * alpha)
+        return run.shift(run.scale(x, beta), constants_only(lambda s, t: s @ t * alpha, a, b))
     return plus(run, call, scaled(run, matrix_vector(run, call, a, b), alpha), x, alpha=beta)
 
 

@@ -8,18 +8,26 @@ import torch
 
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations import Operation, sequences
+from netgraph.network.operations.bilinear import is_held
 from netgraph.network.shapes import count
 
 SUM, MEAN = 0, 1
 
 
 def _rows(run: Any, call: Any, table: Any, indices: Any) -> Any:
-    if run.tracked(table):
+    if run.tracked(table) or is_held(table):
         raise UnsupportedOperation(
             f"{call.place()} looks rows up in a table that depends on the input: write it as a product with one-hot "
             "vectors"
         )
     return run.matmul(run.one_hot(indices, int(table.shape[0])), table)
+
+
+def _renormed(run: Any, call: Any, table: Any, indices: Any, limit: float, norm: float) -> Any:
+    """The table with every row's norm at most ``limit`` (``max_norm``), also of those that are not looked up."""
+    if run.tracked(table) or is_held(table):
+        return _rows(run, call, table, indices)
+    return call.op(table, torch.arange(len(table), device=table.device), limit, norm)
 
 
 def _embedding(run: Any, call: Any, table: Any, indices: Any, *rest: Any, **options: Any) -> Any:
@@ -71,6 +79,7 @@ def _bag(
 
 ROWS = [
     *sequences.ROWS,
+    Operation("embedding_renorm", "affine", _renormed, _renormed.__doc__ or "", source=True),
     Operation("embedding", "affine", _embedding, _embedding.__doc__ or "", source=True),
     *(
         Operation(name, "affine", _bag, _bag.__doc__ or "", source=True)
