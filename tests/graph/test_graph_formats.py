@@ -7,8 +7,11 @@ import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import network_zoo
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -25,8 +28,10 @@ from netgraph.graph.equality import difference
 from netgraph.graph.filtering import keep
 from netgraph.graph.formats import read_activations
 from netgraph.graph.graph import Block, Graph, Layer
+from netgraph.graph.layout import layout
 
-SINGLE = [".npz"]
+XML = [".gexf", ".graphml"]
+SINGLE = [".npz", *XML]
 """Formats that are one file."""
 EXACT = ["", ".npz"]
 """Formats that hold all of a graph."""
@@ -141,6 +146,177 @@ def test_npz_refuses_weights_that_are_not_finite(lenet: Graph, tmp_path: Path) -
         with pytest.raises(NonFiniteError, match="holds weights that are NaN or infinite"):
             write_graph(wrong, tmp_path / "out.npz")
     assert list(tmp_path.iterdir()) == []
+
+
+# -- GEXF and GraphML ------------------------------------------------------------------------------
+
+
+def without_gates(graph: Graph) -> Graph:
+    """What XML can hold of a graph."""
+    return replace(graph, blocks=tuple(replace(block, gate=None, constant=None) for block in graph.blocks))
+
+
+@pytest.mark.parametrize("suffix", XML)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(graph=layered_graphs())
+def test_every_graph_comes_back_from_xml(tmp_path_factory: pytest.TempPathFactory, suffix: str, graph: Graph) -> None:
+    path = tmp_path_factory.mktemp("graph") / f"out{suffix}"
+    assert difference(without_gates(graph), read_graph(write_graph(graph, path))) is None
+    ElementTree.parse(path)  # another parser finds no fault in it
+
+
+@pytest.mark.parametrize("suffix", XML)
+@pytest.mark.parametrize(
+    "rule", [{}, {"top": 300, "profile": "gephi"}, {"layers": ["fc1", "fc2"], "profile": "starter"}]
+)
+def test_a_network_comes_back_from_xml(lenet: Graph, tmp_path: Path, suffix: str, rule: dict[str, Any]) -> None:
+    read = read_graph(write_graph(lenet, tmp_path / f"out{suffix}", **rule))
+    chosen = {name: value for name, value in rule.items() if name != "profile"}
+    assert difference(without_gates(keep(lenet, **chosen).selected if rule else lenet), read) is None
+
+
+@pytest.mark.parametrize("suffix", XML)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_finite_bit_pattern_survives_xml(tmp_path: Path, suffix: str, dtype: type) -> None:
+    bits = np.random.default_rng(0).integers(0, 256, size=(20_000, np.dtype(dtype).itemsize), dtype=np.uint8)
+    numbers = bits.view(dtype).reshape(-1)
+    numbers = numbers[np.isfinite(numbers) & (numbers != 0)]
+    read = read_graph(write_graph(Graph.from_matrices([numbers[None, :]]), tmp_path / f"out{suffix}"))
+    assert read.blocks[0].weight.tobytes() == numbers.tobytes()
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_what_xml_cannot_hold_is_replaced_and_comes_back(tmp_path: Path, suffix: str) -> None:
+    labels = ["a\x00b", "\ud800", "\uffff", "tab\tand\nline", "<&\"'>", "\x1b[0m", None, ""]
+    graph = Graph.from_matrices([np.ones((4, 4))]).with_columns(label=np.array(labels, dtype=object))
+    path = write_graph(graph, tmp_path / f"out{suffix}")
+    assert read_graph(path).columns["label"].tolist() == labels
+    found = nx.read_gexf(path) if suffix == ".gexf" else nx.read_graphml(path)
+    seen = [found.nodes[i].get("label") for i in graph.ids[:6]]
+    assert seen == ["a\ufffdb", "\ufffd", "\ufffd", "tab\tand\nline", "<&\"'>", "\ufffd[0m"]
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_networkx_reads_the_same_graph(lenet: Graph, tmp_path: Path, suffix: str) -> None:
+    graph = lenet.select(layers=["fc1", "fc2"]).with_columns(dead=np.arange(lenet.select(layers=["fc1", "fc2"]).n) > 3)
+    path = write_graph(graph, tmp_path / f"out{suffix}")
+    found = nx.read_gexf(path) if suffix == ".gexf" else nx.read_graphml(path)
+    assert found.is_directed() and not found.is_multigraph()
+    assert list(found.nodes) == graph.ids.tolist()
+    table = graph.edges.to_pandas()
+    assert len(found.edges) == len(table)
+    for row in table.itertuples():
+        data = found.edges[row.source, row.target]
+        assert np.float32(data["weight"]) == row.weight
+        assert np.float32(data["attribution"]) == row.attribution
+        assert data["kind"] == row.kind
+    assert [data["dead"] for data in found.nodes.values()] == graph.columns["dead"].tolist()
+    assert [data["layer"] for data in found.nodes.values()] == graph.vertices["layer"].tolist()
+
+
+def test_gexf_positions_colours_and_sizes(tmp_path: Path) -> None:
+    weights = np.array([[3.0, -1.0], [0.0, 0.0]])
+    graph = Graph.from_matrices([weights]).with_columns(module=[0, 1, 0, -1])
+    found = nx.read_gexf(write_graph(graph, tmp_path / "out.gexf")).nodes
+    x, y = layout(graph)
+    assert [data["viz"]["position"] for data in found.values()] == [
+        {"x": a, "y": b, "z": 0.0} for a, b in zip(x.tolist(), y.tolist(), strict=True)
+    ]
+    colours = [tuple(data["viz"]["color"][c] for c in "rgb") for data in found.values()]
+    assert colours == [(204, 102, 119), (51, 34, 136), (204, 102, 119), (221, 221, 221)]
+    # strengths 3, 1, 4, 0: areas as 3 : 1 : 4 : 0
+    sizes = [data["viz"]["size"] for data in found.values()]
+    assert sizes == pytest.approx([2 + 18 * np.sqrt(s / 4) for s in (3, 1, 4, 0)], abs=1e-3)
+    ranked = graph.with_columns(pagerank=[0.1, 0.4, np.nan, 0.0])
+    found = nx.read_gexf(write_graph(ranked, tmp_path / "out.gexf")).nodes
+    assert [data["viz"]["size"] for data in found.values()] == [11.0, 20.0, 2.0, 2.0]
+
+
+def test_gexf_for_gephi_has_no_weight_below_zero(tmp_path: Path) -> None:
+    graph = Graph.from_matrices([np.array([[1.5, -2.5]])])
+    edges = nx.read_gexf(write_graph(graph, tmp_path / "out.gexf", profile="gephi")).edges
+    found = [(data["weight"], data["signed_weight"], data["sign"]) for data in edges.values()]
+    assert found == [(1.5, 1.5, 1), (2.5, -2.5, -1)]
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_xml_refuses_what_it_has_no_word_for(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"out{suffix}"
+    graph = Graph.from_matrices([np.eye(2)])
+    with pytest.raises(NonFiniteError, match="1 of 1 weights into layer 'layer_1' are NaN or infinite"):
+        write_graph(Graph.from_matrices([[[np.inf]]]), path)
+    with pytest.raises(TableError, match="column 'far' holds 1 infinite numbers"):
+        write_graph(graph.with_columns(far=[1.0, 2.0, np.inf, np.nan]), path)
+    with pytest.raises(TableError, match=r"'big' holds whole numbers from 2\^63 up"):
+        write_graph(graph.with_columns(big=np.array([1, 2, 3, 2**63], dtype=np.uint64)), path)
+    with pytest.raises(TableError, match="is there twice, once what XML cannot hold is replaced"):
+        write_graph(graph.with_columns(id=["a\x01", "a\x02", "b", "c"]), path)
+    with pytest.raises(TableError, match=r"have no place for activations: write a folder, \.parquet or \.npz"):
+        write_graph(graph, path, activations=pd.DataFrame(np.eye(4), columns=graph.ids))
+    assert list(tmp_path.iterdir()) == []
+    write_graph(graph, path)
+    with pytest.raises(TableError, match=f"holds no activations: {suffix} has no place for them"):
+        read_activations(path)
+
+
+BOMB = """<?xml version="1.0"?><!DOCTYPE g [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>
+<graphml><graph edgedefault="directed"><node id="&b;"/></graph></graphml>"""
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_xml_that_defines_entities_is_refused(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"bomb{suffix}").write_text(BOMB)
+    with pytest.raises(TableError, match=r"bomb.*declares a document type.*could define entities"):
+        read_graph(tmp_path / f"bomb{suffix}")
+
+
+@pytest.mark.parametrize("suffix", XML)
+def test_xml_that_was_cut_or_edited_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = write_graph(Graph.from_matrices([np.array([[1.5, 2.5]])], names=["in", "out"]), tmp_path / f"out{suffix}")
+    text = path.read_text()
+    edge = next(line for line in text.splitlines() if line.startswith("<edge "))
+    for wrong, message in (
+        (text[: len(text) // 2], r"line \d+: .*; it was cut or edited"),
+        (text.replace(edge, ""), "has 1 rows, its blocks 2"),
+        (text.replace('source="in:0"', 'source="in:7"'), r"unknown vertex 'in:7' \(source of edge 0"),
+        (text.replace('<node id="in:1"', '<node id="in:0"'), "vertex id 'in:0' is there twice"),
+        (text.replace("1.5", "much"), "was edited .*much"),
+        (text.replace('source="in:0"', ""), "line .* an element has no attribute 'source'"),
+        ("<gexf/>", "holds no graph"),
+    ):
+        path.write_text(wrong)
+        with pytest.raises(TableError, match=message):
+            read_graph(path)
+
+
+@pytest.mark.parametrize("suffix", XML)
+@pytest.mark.parametrize("directed", [True, False])
+def test_other_programs_files_are_read_as_plain_graphs(tmp_path: Path, suffix: str, directed: bool) -> None:
+    other = nx.DiGraph() if directed else nx.Graph()
+    other.add_node("a", label="first", big=True, count=3)
+    other.add_node("b", label="second", big=False, count=4, share=0.5)
+    other.add_node("c")
+    other.add_edge("a", "b", weight=0.25, score=2.0, note="text")
+    other.add_edge("b", "c", weight=-3.0)
+    (nx.write_gexf if suffix == ".gexf" else nx.write_graphml)(other, tmp_path / f"out{suffix}")
+    read = read_graph(tmp_path / f"out{suffix}")
+    assert read.ids.tolist() == ["a", "b", "c"]
+    assert read.meta["directed"] is directed
+    assert read.columns["share"].tolist()[1] == 0.5
+    assert read.edges.to_pandas()["weight"].tolist() == [0.25, -3.0]
+    assert read.edges.to_pandas()["score"].tolist()[0] == 2.0
+    assert read.vertices["label"].tolist()[:2] == ["first", "second"]
+
+
+def test_defaults_of_xml_attributes_are_filled_in(tmp_path: Path) -> None:
+    (tmp_path / "a.graphml").write_text(
+        '<graphml><key id="d" for="node" attr.name="size" attr.type="double"><default>2.5</default></key>'
+        '<key id="w" for="edge" attr.name="weight" attr.type="double"/><graph edgedefault="directed">'
+        '<edge source="a" target="b"/><node id="a"/><node id="b"><data key="d">1</data></node></graph></graphml>'
+    )
+    read = read_graph(tmp_path / "a.graphml")
+    assert read.columns["size"].tolist() == [2.5, 1.0]
+    assert read.edges.to_pandas()["weight"].tolist() == [1.0]
 
 
 # -- one file --------------------------------------------------------------------------------------

@@ -79,14 +79,14 @@ def _vertices(folder: Path, manifest: about.Manifest, n: int) -> tuple[pl.Series
         twice = ids.filter(ids.is_duplicated())
         what = "a vertex without an id" if ids.null_count() else f"vertex id {twice[0]!r} more than once"
         raise TableError(f"{folder}/vertices.csv holds {what}")
-    return ids, {name: _column(frame[name], name, kind) for name, kind in kinds.items()}
+    return ids, {name: column(frame[name], name, kind) for name, kind in kinds.items()}
 
 
 def _parsed_as(name: str, kind: str) -> Any:
     return pl.Int64 if name in POSITIONS else TYPES[kind]
 
 
-def _column(series: pl.Series, name: str, kind: str) -> Array:
+def column(series: pl.Series, name: str, kind: str) -> Array:
     if kind == "text":
         return np.array(series.to_list(), dtype=object)
     if name in POSITIONS:
@@ -95,25 +95,42 @@ def _column(series: pl.Series, name: str, kind: str) -> Array:
 
 
 def _blocks(folder: Path, manifest: about.Manifest, layers: dict[str, Layer], ids: pl.Series) -> tuple[Block, ...]:
-    """The rows of edges.csv are the blocks' edges, one block after the other."""
     at, entries = folder / "edges.csv", manifest["blocks"]
     names = list(dict.fromkeys(name for entry in entries for name in entry["values"]))
     vertex = pl.Enum(ids)  # an end that is no vertex cannot be parsed
-    called = {name: name for name in ("source", "target", "weight")} | manifest.get("edge_columns", {})
+    called = called_in(manifest)
     ends = [called["source"], called["target"]]
     types: dict[str, Any] = dict.fromkeys(ends, vertex)
     types[called["weight"]] = _parsed([e["dtype"] for e in entries])
     types |= {name: _parsed([e["values"][name] for e in entries if name in e["values"]]) for name in names}
     frame = read_table(at, manifest["files"]["edges.csv"], types)
     frame = frame.with_columns(pl.col(ends).to_physical())
+    return blocks_of(at, manifest, layers, frame, _gates(folder, manifest, layers))
+
+
+def called_in(manifest: about.Manifest) -> dict[str, str]:
+    """What the profile calls the ends and the weight of an edge (nothing else, before there were profiles)."""
+    called: dict[str, str] = manifest.get("edge_columns", {})
+    return {name: name for name in ("source", "target", "weight")} | called
+
+
+def blocks_of(
+    at: Path,
+    manifest: about.Manifest,
+    layers: dict[str, Layer],
+    frame: pl.DataFrame,
+    gates: dict[int, dict[str, Array]],
+) -> tuple[Block, ...]:
+    """The blocks whose edges the rows of a table are, one block after the other; ends are vertex numbers."""
+    entries, called = manifest["blocks"], called_in(manifest)
     expected = sum(entry["rows"] for entry in entries)
     if len(frame) != expected:
         raise TableError(f"{at} has {len(frame):,} rows, its blocks {expected:,}")
-    gates, first, blocks = _gates(folder, manifest, layers), 0, []
+    first, blocks = 0, []
     for number, entry in enumerate(entries):
         rows = frame.slice(first, entry["rows"])
-        source = _places(at, rows[ends[0]], layers[entry["source"]])
-        target = _places(at, rows[ends[1]], layers[entry["target"]])
+        source = _places(at, rows[called["source"]], layers[entry["source"]])
+        target = _places(at, rows[called["target"]], layers[entry["target"]])
         blocks.append(_block(at, entry, layers, target, source, rows[called["weight"]], rows, gates.get(number, {})))
         first += entry["rows"]
     return tuple(blocks)
