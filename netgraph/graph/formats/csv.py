@@ -16,6 +16,7 @@ from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.checks import check_graph, check_target
 from netgraph.graph.formats.csv_read import read as read
 from netgraph.graph.formats.csv_read import read_activations as read_activations
+from netgraph.graph.formats.disk import write_whole
 from netgraph.graph.formats.export import Export
 from netgraph.graph.formats.swap import replacing
 from netgraph.graph.formats.tables import TableWriter, quoted
@@ -60,7 +61,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
         if activations is not None:
             manifest["activations"] = about.describe_activations(activations)
         text = json.dumps(manifest, indent=1, allow_nan=False)
-        (folder / "manifest.json").write_text(text + "\n", encoding="ascii")
+        write_whole(folder / "manifest.json", [(text + "\n").encode("ascii")])
     return path
 
 

@@ -86,10 +86,10 @@ def remove(path: Path) -> None:
     Several tries, since a worker that outlived its driver may add a file meanwhile.
     """
     for _ in range(_TRIES):
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # rmtree raises what its own closing fails with, even where it should not
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
                 path.unlink(missing_ok=True)
         if not os.path.lexists(path):
             return

@@ -78,8 +78,18 @@ def _put_in_place(new: Path, target: Path) -> None:
     if exchange(new, target):  # afterwards the old one is the hidden one
         _confirmed(target, partial(exchange, new, target))
     else:
-        os.replace(new, target)
-        synchronise_folder(target.parent)
+        with hidden_folder(target) as old:
+            _keep(target, old)
+            os.replace(new, target)
+            _confirmed(target, partial(os.replace, old, target))
+
+
+def _keep(path: Path, other: Path) -> None:
+    """A second name for a file; where the file system has no such thing, a copy."""
+    try:
+        os.link(path, other)
+    except OSError:
+        shutil.copy2(path, other)
 
 
 def _confirmed(target: Path, undo: Callable[[], object]) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from netgraph.errors import TableError
+from netgraph.graph.formats.disk import append
 from netgraph.graph.formats.system import start_writeback
 
 Array = np.ndarray[Any, Any]
@@ -64,26 +65,28 @@ class TableWriter:
 
         Floats get the fewest digits that read back to the same bits, always with a point or an exponent.
         """
-        file = self._open.enter_context((self._folder / name).open("wb", buffering=0))
-        digest, rows = hashlib.sha256(), 0
+        number = os.open(self._folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        self._open.callback(os.close, number)
+        digest, rows, size = hashlib.sha256(), 0, 0
 
-        def append(piece: memoryview | bytes) -> None:
+        def add(piece: memoryview | bytes) -> None:
+            nonlocal size
             digest.update(piece)
-            file.write(piece)
-            start_writeback(file.fileno())  # so that little is left to wait for at the end
+            size += append(number, piece)
+            start_writeback(number)  # so that little is left to wait for at the end
 
         def finish() -> Entry:
-            os.fsync(file.fileno())
-            return {"rows": rows, "bytes": file.tell(), "sha256": digest.hexdigest()}
+            os.fsync(number)
+            return {"rows": rows, "bytes": size, "sha256": digest.hexdigest()}
 
         header = quoted(pl.DataFrame({"": pl.Series(columns, dtype=pl.String)})).to_series().to_list()
-        pending: Future[None] = self._thread.submit(append, (",".join(header) + "\n").encode())
+        pending: Future[None] = self._thread.submit(add, (",".join(header) + "\n").encode())
         for frame in frames:
             buffer = io.BytesIO()
             frame.write_csv(buffer, include_header=False, quote_style="never")
             rows += len(frame)
             pending.result()  # so that no more than two pieces wait in memory
-            pending = self._thread.submit(append, buffer.getbuffer())
+            pending = self._thread.submit(add, buffer.getbuffer())
         pending.result()
         self._finished[name] = self._thread.submit(finish)
 
