@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,10 @@ from netgraph.graph.graph import SCHEMA
 from netgraph.graph.sliding import Geometry, Sliding
 
 KEPT = Path(__file__).parent
-WITH_ALL = ("csv", "graph.npz")
+WITH_ALL = ("csv", "graph.npz", "graph.parquet")
 """Formats that hold the whole graph: names below schema-1/."""
+WITHOUT_GATES = ("graph.gexf", "graph.graphml")
+"""Formats that hold all but gates and constants."""
 IMPLICIT = "implicit.npz"
 
 
@@ -75,6 +78,14 @@ def test_files_of_schema_1_open_for_ever(name: str) -> None:
     pd.testing.assert_frame_equal(read_activations(at), activations_of_schema_1(graph))
 
 
+@pytest.mark.parametrize("name", WITHOUT_GATES)
+def test_single_files_of_schema_1_open_for_ever(name: str) -> None:
+    graph = graph_of_schema_1()
+    bare = tuple(replace(block, gate=None, constant=None) for block in graph.blocks)
+    expected = ng.Graph(graph.layers, bare, graph.columns, graph.meta)
+    assert difference(expected, ng.read_graph(KEPT / "schema-1" / name)) is None
+
+
 def test_an_implicit_block_of_schema_1_is_one_still() -> None:
     graph, again = convolution_of_schema_1(), ng.read_graph(KEPT / "schema-1" / IMPLICIT)
     assert difference(graph, again) is None
@@ -89,4 +100,9 @@ def test_a_new_schema_keeps_files_of_its_own() -> None:
     """Whoever raises SCHEMA adds a folder of files that this version writes, and leaves the old ones as they are."""
     kept = {int(folder.name.removeprefix("schema-")) for folder in KEPT.glob("schema-*")}
     assert kept == set(range(1, SCHEMA + 1))
-    assert {entry.name for entry in (KEPT / "schema-1").iterdir()} == {*WITH_ALL, IMPLICIT, ".gitattributes"}
+    assert {entry.name for entry in (KEPT / "schema-1").iterdir()} == {
+        *WITH_ALL,
+        *WITHOUT_GATES,
+        IMPLICIT,
+        ".gitattributes",
+    }
