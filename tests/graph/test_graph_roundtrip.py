@@ -207,6 +207,7 @@ def test_other_manifests_are_refused_with_their_reason(tmp_path: Path) -> None:
     with pytest.raises(TableError, match="is no JSON"):
         read_graph(tmp_path / "out")
     manifest.unlink()
+    (tmp_path / "out" / "edges.csv").unlink()
     with pytest.raises(TableError, match=r"has no manifest.json.*Graph.from_pandas"):
         read_graph(tmp_path / "out")
     with pytest.raises(TableError, match="no such folder"):

@@ -100,9 +100,14 @@ def write_graph(
 def read_graph(path: str | os.PathLike[str]) -> Graph:
     """The graph that :func:`write_graph` wrote, equal in layers, blocks, columns and ``meta``.
 
+    A folder that holds a plain pair of tables, ``vertices.csv`` (or ``nodes.csv``) with ``id`` and ``edges.csv`` (or
+    ``links.csv``) with ``from_id, to_id, weight`` (or ``source, target, weight``), and GEXF or GraphML of other
+    programs, are read as :meth:`Graph.from_pandas` reads tables.
+
     Raises
     ------
     TableError : nothing there, another schema, a file that was cut or changed since, doubled or dangling ids.
+    UnknownName : a plain pair lacks a column, with the nearest one that is there.
     """
     graph: Graph = _module(path).read(Path(path))
     return graph

@@ -11,6 +11,7 @@ import polars as pl
 from netgraph.errors import GraphError, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
+from netgraph.graph.formats import starter
 from netgraph.graph.formats.swap import recover
 from netgraph.graph.formats.tables import check_file, header, read_table
 from netgraph.graph.graph import Block, Graph, Layer
@@ -35,6 +36,8 @@ TYPES: dict[str, Any] = {
 def read(path: Path) -> Graph:
     """See :func:`netgraph.read_graph`."""
     recover(path)
+    if not (path / "manifest.json").exists() and (pair := starter.find(path)):
+        return starter.read(*pair)
     manifest = about.load(path)
     try:
         layers = about.layers(manifest)

@@ -84,8 +84,9 @@ def load(folder: Path, kind: str = FORMAT) -> Manifest:
     path = folder / "manifest.json"
     if not path.is_file():
         raise TableError(
-            f"{folder} has no manifest.json: it was not written by netgraph.write_graph; "
-            "tables of other tools are read by Graph.from_pandas(pd.read_csv(…), pd.read_csv(…))"
+            f"{folder} has no manifest.json: it was not written by netgraph.write_graph, and it is no pair of plain "
+            "tables (vertices.csv or nodes.csv, edges.csv or links.csv); others are read by Graph.from_pandas("
+            "pd.read_csv(…), pd.read_csv(…))"
         )
     return parsed(path.read_bytes(), path, kind)
 
