@@ -30,7 +30,8 @@ def check(
     """Say what R, Gephi, networkx, pandas and igraph would make of a pair of CSV tables, from here or elsewhere.
 
     Each finding has its rows (the header is row 1), what happens in which tool, and the mend. The exit status is 1
-    where a tool would stop or read another graph. Tables that `export` wrote have no finding.
+    where a tool would stop or read another graph. Tables that `export` wrote have none, but for the profile
+    starter.
     """
     with working(f"checking {path}"):
         report = ng.check_tables(path, edges)

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from graph_strategies import layered_graphs
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import netgraph as ng
 from netgraph.errors import TableError
@@ -165,12 +166,19 @@ def test_clean_exports_have_no_finding(tmp_path: Path) -> None:
 
 
 @settings(max_examples=25)
-@given(graph=layered_graphs())
-def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph) -> None:
+@given(graph=layered_graphs(), profile=st.sampled_from(["default", "gephi"]))
+def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph, profile: str) -> None:
     with tempfile.TemporaryDirectory() as at:
-        report = ng.check_tables(ng.write_graph(graph, f"{at}/out"))
+        report = ng.check_tables(ng.write_graph(graph, f"{at}/out", profile=profile))
     assert (report.vertices, report.edges) == (graph.n, len(graph.edges))
-    assert {finding.trap for finding in report.findings} <= {"character-control"}  # in a label, where one may stand
+    true_of_the_graph = {"character-control", "gephi-column-type"}  # in a label; values that the first blocks lack
+    assert {finding.trap for finding in report.findings} <= true_of_the_graph
+
+
+def test_the_names_of_the_profile_starter_are_found(tmp_path: Path) -> None:
+    graph = ng.Graph.from_matrices([np.array([[1.0, 2.0]])])
+    report = ng.check_tables(ng.write_graph(graph, tmp_path / "out", profile="starter"))
+    assert [finding.trap for finding in report.findings] == ["ends-unnamed"]
 
 
 def test_a_column_type_of_vertices_is_only_a_column(tmp_path: Path) -> None:

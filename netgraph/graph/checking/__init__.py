@@ -33,7 +33,8 @@ def check_tables(path: str | os.PathLike[str], edges: str | os.PathLike[str] | N
     Returns
     -------
     Report : findings with their severity, file, rows, what happens in which tool, and the mend. Tables that
-        :func:`netgraph.write_graph` wrote give none.
+        :func:`netgraph.write_graph` wrote give no error, but for the profile "starter", whose names Gephi misreads; and
+        a warning only where the graph itself calls for one: parallel edges, a column that its first 25 rows lack.
 
     Raises
     ------
