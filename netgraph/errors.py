@@ -8,7 +8,7 @@
     │   ├── OperationError      a rule for an operation that cannot be registered
     │   ├── InputError          an input that does not fit the network
     │   ├── ParameterError      parameters that are no plain numbers: quantised, sparse, complex, not there yet
-    │   └── NonFiniteError      NaN or infinity in the weights
+    │   └── NonFiniteError      NaN or infinity in the weights, or in what flows
     ├── GraphError              a graph that contradicts itself
     │   ├── UnknownName         a vertex, layer, column, measure … that does not exist
     │   ├── TooManyEdges        a graph beyond the limit that was set
@@ -64,7 +64,7 @@ class InputError(ModelError, ValueError):
 
 
 class NonFiniteError(ModelError, ValueError):
-    """NaN or infinity in the weights."""
+    """NaN or infinity in the weights, or in what flows at an input."""
 
 
 class GraphError(NetgraphError, ValueError):

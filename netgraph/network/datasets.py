@@ -13,7 +13,7 @@ from netgraph.graph.graph import Graph
 from netgraph.network.arguments import Arguments
 from netgraph.network.assemble import bias_vertices, build
 from netgraph.network.description import metadata
-from netgraph.network.flows import Flows
+from netgraph.network.flows import Flows, checked
 from netgraph.network.gauge import Gauges
 from netgraph.network.heads import FINE, coarse
 from netgraph.network.inputs import numpy_dtype, storable
@@ -79,7 +79,9 @@ def graphs_over(
     for label, (flows, played) in accumulate(net, fine, batches, target, aggregate, by, tick).items():
         meta = metadata(net, granularity, reduce, flows.numbering, (target,))
         meta.update({"aggregate": aggregate} | ({} if by is None else {"label": label}))
-        graph = build(flows.numbering, reduce, numpy_dtype(net.dtype), meta, flows.summary(), played)
+        graph = build(
+            flows.numbering, reduce, numpy_dtype(net.dtype), meta, checked(flows.summary(), flows.numbering), played
+        )
         if gauge == "balanced":
             graph = gauges.of(flows.numbering).apply(graph)
         if bias == "vertex" and isinstance(flows, Flows):

@@ -1,4 +1,4 @@
-"""How far numbers are from what they should be: one rule for every comparison, in which nothing that is no number passes.
+"""How far numbers are from what they should be: one rule for all comparisons, and NaN passes none of them.
 
 NaN compares as neither larger nor smaller than anything, so a plain maximum forgets it. Here it is an infinite error.
 """

@@ -32,7 +32,7 @@ class Numbering(Carrying):
             first = self.users.setdefault(place, joint.layer.name)
             joint.shared_with = None if first == joint.layer.name else first
 
-    def scale(self, x: Form, k: Any, fold: bool = False) -> Form:
+    def scale(self, x: Form, k: Any, fold: bool = False, made: Any = None) -> Form:
         """Multiply by something that the parameters alone determine (or by a frozen quantity: then it is a gate)."""
         at = self.at()
         shape = torch.broadcast_shapes(x.shape, tuple(k.shape)) if isinstance(k, torch.Tensor) else x.shape
@@ -41,7 +41,7 @@ class Numbering(Carrying):
             self.owners[at] = x.numbers
             self.inexact.add("normalise")  # the factor is known at an input only, and left out of the weights
             return replace(x, gated=True, fresh=None, alike=self.stays_alike(x, k))
-        factor = torch.as_tensor(k, dtype=torch.float64)
+        factor = known(k)
         if fold and self._foldable(x):
             assert x.fresh is not None
             per_vertex = self.per_vertex(x.fresh, x.numbers, factor.expand(shape))
@@ -353,6 +353,12 @@ class Numbering(Carrying):
             usage=lambda: self._repeated_usage(x, spatial, windows()[1]),
         )
         return Form(tuple(shape), canonical(new), fresh=layer)
+
+
+def known(k: Any) -> torch.Tensor:
+    """A constant factor; 0 where it is not finite: what is made there is held as it is and comes from no vertex."""
+    factor = torch.as_tensor(k, dtype=torch.float64)
+    return factor if bool(factor.isfinite().all()) else torch.where(factor.isfinite(), factor, 0.0)
 
 
 def _row_scale(scale: torch.Tensor, x: Form, lead: tuple[int, ...], features: int) -> torch.Tensor:

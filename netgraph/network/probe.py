@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from netgraph.network.elementwise import Select
-from netgraph.network.numbering import strongest
+from netgraph.network.numbering import known, strongest
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import lift
 from netgraph.network.values import Value
@@ -69,9 +69,9 @@ class Probe(Replay):
     def _constant_vertex(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         return Value(self._numbers(numbers, c.shape))
 
-    def scale(self, x: Value, k: Any, fold: bool = False) -> Value:
+    def scale(self, x: Value, k: Any, fold: bool = False, made: Any = None) -> Value:
         at = self.at()
-        factor = k.to(self.dtype) if isinstance(k, torch.Tensor) else k
+        factor = known(k)
         if at in self.numbering.bases:
             name = self.numbering.bases[at].name
             self.made[name] = self.made[name] * factor

@@ -16,6 +16,7 @@ import torch
 from netgraph.graph.sliding import Geometry
 from netgraph.network.blocks import Joint, Record
 from netgraph.network.elementwise import Elementwise, Linear, Select
+from netgraph.network.gates import Function, finite, scaled, secant, times
 from netgraph.network.shapes import batchify, lift
 from netgraph.network.values import Run, Scaled, Value, Watch
 from netgraph.network.vertices import At
@@ -66,27 +67,30 @@ class Replay(Run):
         out: Value = self.move(lambda *ts: fn(list(ts)), *parts)
         return out
 
-    def scale(self, x: Value, k: Any, fold: bool = False) -> Value:
-        """x·k: part of the weights, or a gate where k was taken from the values."""
+    def scale(self, x: Value, k: Any, fold: bool = False, made: Function | None = None) -> Value:
+        """x·k: part of the weights, or a gate where k was taken from the values. Truth values select."""
         at = self.at()
-        factor = k.to(self.dtype) if isinstance(k, torch.Tensor) else k
+        factor = k.to(self.dtype) if isinstance(k, torch.Tensor) and k.dtype != torch.bool else k
         if not self.track_gates and at not in self._stages and not isinstance(x, Scaled):
-            return Scaled(x.tensor, factor)
-        out = x.tensor * factor
+            return Scaled(x.tensor, factor, made)
+        out, apart = scaled(x.tensor, factor, made)
         if at in self.numbering.bases:
             return self._based(at, out)
         if not self.track_gates:
             return Value(out)
         gate, constant = x.tie()
+        known = torch.as_tensor(factor, dtype=self.dtype).detach()
+        constant = times(constant, known).expand(out.shape)
         if at in self.numbering.owners:  # a frozen quantity: a gate
-            held = torch.as_tensor(factor).detach()
-            return Value(out, (gate * held).expand(out.shape), (constant * held).expand(out.shape))
-        known = torch.as_tensor(factor, dtype=self.dtype)
-        gate = gate.expand(out.shape)
-        dead = (known == 0).expand(out.shape)
-        if bool(dead.any()):
-            gate = torch.where(dead, torch.ones_like(gate), gate)
-        return Value(out, gate, constant * known)
+            gate = times(gate, known).expand(out.shape)
+        else:
+            gate = gate.expand(out.shape)
+            dead = (known == 0).expand(out.shape)
+            if bool(dead.any()):
+                gate = torch.where(dead, torch.ones_like(gate), gate)
+        if apart is not None:
+            gate, constant = gate.masked_fill(apart, 0), torch.where(apart, out.detach(), constant)
+        return Value(out, gate, constant)
 
     def shift(self, x: Value, c: Any) -> Value:
         """x + c with a constant that has a share of its own."""
@@ -111,27 +115,23 @@ class Replay(Run):
             out = fn(z)
             self._stands(at, out)
             return Value(out)
-        with torch.no_grad():
-            held = z.detach()
-            at_zero = fn(torch.zeros((), dtype=z.dtype, device=z.device))
-            slope = (fn(held) - at_zero).div_(held)
-            silent = held == 0
-            if bool(silent.any()):
-                slope = torch.where(silent, _slope_at_zero(fn, held), slope)
-        out = z * slope
-        constant = at_zero.expand(z.shape)
-        if bool((at_zero != 0).any()):
-            out = self._shared(at, out.add_(at_zero), lift(at_zero, z.dim()), self.numbering.owners[at])
+        known = secant(fn, z.detach())
+        out, constant = known(z), known.constant
+        if bool((constant != 0).any()):
+            numbers, out = self.numbering.owners[at], out.add_(constant)
+            shared = constant if known.apart is None else torch.where(constant.isfinite(), constant, 0)
+            out = self._shared(at, out, lift(shared, z.dim()), numbers)
         self._stands(at, out)
         if not self.track_gates:
             return Value(out)
         gate, rest = x.tie()
-        return Value(out, gate * slope, rest * slope + constant)
+        return Value(out, times(gate, known.slope), times(rest, known.slope) + constant)
 
     def mix(self, terms: Sequence[tuple[Value, Any]], kind: str, label: str = "") -> Value:
         """Sum of tensors, each times a coefficient."""
         at = self.at()
         joint = self.numbering.joints.get(at)
+        terms = [self._selected(v, c) for v, c in terms]
         coefficients = [c.to(self.dtype) if isinstance(c, torch.Tensor) else c for _, c in terms]
         values = [v.tensor for v, _ in terms]
         if joint is None:
@@ -146,6 +146,14 @@ class Replay(Run):
             [v for v, _ in terms],
             [torch.as_tensor(c).detach() for c in coefficients],
         )
+
+    def _selected(self, x: Value, k: Any) -> tuple[Value, Any]:
+        """A term of a sum: where truth values leave an element out, it is 0, also where it is not finite."""
+        if isinstance(k, torch.Tensor) and k.dtype == torch.bool and not finite(x.tensor):
+            left = ~x.tensor.isfinite() & ~k
+            tensor = x.tensor.masked_fill(left, 0)
+            x = Value(tensor, *[t.masked_fill(left, 0) for t in x.tie()]) if self.track_gates else Value(tensor)
+        return x, k
 
     def _merged(
         self, terms: Sequence[tuple[Value, Any]], coefficients: Sequence[Any], out: torch.Tensor, at: At
@@ -338,11 +346,3 @@ def _weighted(values: Sequence[torch.Tensor], coefficients: Sequence[Any]) -> to
     for term in terms[1:]:
         out = out + term
     return out
-
-
-def _slope_at_zero(fn: Callable[[torch.Tensor], torch.Tensor], like: torch.Tensor) -> torch.Tensor:
-    """φ′(0), elementwise; 0 where it is not finite."""
-    with torch.enable_grad():
-        zero = torch.zeros_like(like).requires_grad_()
-        (slope,) = torch.autograd.grad(fn(zero).sum(), zero)
-    return torch.where(slope.isfinite(), slope, torch.zeros_like(slope))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, unknown
+from netgraph.errors import InputError, NonFiniteError, unknown
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import batchify, canonical
 
@@ -29,6 +29,7 @@ def objective(target: Any) -> Objective:
     Raises
     ------
     InputError : no such class or vertex, or an output that is not (inputs, classes).
+    NonFiniteError : a function that gives NaN or infinity.
 
     >>> logits = torch.tensor([[1.0, 2.0, 6.0]])
     >>> objective(("centred", 2))(None, logits)
@@ -59,6 +60,12 @@ def _called(target: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor
         raise InputError(
             f"target gave {values.numel()} numbers for {n} inputs: return one for each, such as "
             "logits[:, 0] - logits[:, 1]"
+        )
+    bad = int((~values.isfinite()).sum())
+    if bad and bool(logits.isfinite().all()):
+        raise NonFiniteError(
+            f"target gave NaN or infinity for {bad} of {n} inputs, although all outputs are finite: return a finite "
+            "number for each, such as logits[:, 0] - logits[:, 1]"
         )
     return values.reshape(n)
 

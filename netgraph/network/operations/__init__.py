@@ -28,7 +28,7 @@ results (None for those that nobody reads).
 ``run.frozen(fn, x, …)``               fn(x, …) held fixed at the input: s̄ (only its shape is known without an input)
 ``run.decide(question)``               a choice that looks at constants: made once, kept for every pass
 ``run.gate(x, fn, name)``              φ(x) = g·x + φ(0), the secant g = (φ(x) − φ(0))/x held fixed; φ′(0) at x = 0
-``run.scale(x, k)``                    k·x, k a constant (part of the weights) or frozen (a gate)
+``run.scale(x, k)``                    k·x, k a constant (part of the weights) or frozen (a gate); truth values select
 ``run.shift(x, c)``                    x + c: a bias or a constant with a share of its own
 ``run.mix([(x, k), …], kind, label)``  Σ k·x: new vertices where different vertices meet; k a constant or frozen
 ``run.product(x, y)``                  x·y = (½ȳ)·x + (½x̄)·y, one factor of each held fixed

@@ -28,7 +28,8 @@ def pointwise(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
 
     tracked = given[places[0]]
     if not bool(torch.isfinite(fn(torch.zeros((), dtype=torch.float64))).all()):
-        return run.scale(tracked, run.frozen(lambda *ts: call.op(*ts, **options) / ts[places[0]], *given))
+        quotient = run.frozen(lambda *ts: call.op(*ts, **options) / ts[places[0]], *given)
+        return run.scale(tracked, quotient, made=fn)
     return run.gate(tracked, fn, call.name)
 
 
@@ -79,12 +80,12 @@ def masked_fill(run: Any, call: Any, x: Any, mask: Any, value: Any) -> Any:
 
 
 def _blend(run: Any, condition: Any, x: Any, y: Any) -> Any:
-    hold = condition.to(torch.float64)
+    condition = condition.bool()
     if run.tracked(x) and run.tracked(y):
-        return run.mix([(x, hold), (y, 1 - hold)], "select", "where")
+        return run.mix([(x, condition), (y, ~condition)], "select", "where")
     if run.tracked(x):
-        return run.shift(run.scale(x, hold), _times(y, ~condition))
-    return run.shift(run.scale(y, 1 - hold), _times(x, condition))
+        return run.shift(run.scale(x, condition), _times(y, ~condition))
+    return run.shift(run.scale(y, ~condition), _times(x, condition))
 
 
 def _times(value: Any, mask: torch.Tensor) -> torch.Tensor:

@@ -86,7 +86,7 @@ def known(run: Any, call: Any, places: Any) -> None:
 
 def _triangle(run: Any, call: Any, x: Any, diagonal: int = 0) -> Any:
     """The part below (above) a diagonal, zeros elsewhere."""
-    return run.scale(x, call.op(torch.ones(run.shape(x)[-2:], dtype=torch.float64), diagonal))
+    return run.scale(x, call.op(torch.ones(run.shape(x)[-2:], dtype=torch.bool), diagonal))
 
 
 def _index(run: Any, call: Any, x: Any, indices: Any) -> Any:

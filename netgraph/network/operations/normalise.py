@@ -58,7 +58,12 @@ def instance_norm(run: Any, x: Any, weight: Any, bias: Any, eps: float) -> Any:
 
 def _held(run: Any, call: Any, x: Any, *rest: Any, **options: Any) -> Any:
     """φ(x) = x · (φ(x)/x), the quotient held fixed: for functions without a finite value at 0."""
-    return run.scale(x, run.frozen(lambda t: call.op(t, *rest, **options) / t, x))
+
+    def fn(t: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = call.op(t, *rest, **options)
+        return made
+
+    return run.scale(x, run.frozen(lambda t: fn(t) / t, x), made=fn)
 
 
 def _renorm(run: Any, call: Any, x: Any, *rest: Any) -> Any:

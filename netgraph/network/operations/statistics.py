@@ -69,7 +69,7 @@ def _spread(run: Any, x: Any, dim: Any, correction: Any, keepdim: bool, root: bo
         if not root:
             return t / n
         deviation = (t.square().sum(dims, keepdim=True) / n).sqrt()
-        return torch.where(deviation > 0, t / (n * deviation), 0)
+        return torch.where(deviation == 0, 0, t / (n * deviation))
 
     return reduced(run, run.scale(centred, run.frozen(factor, centred)), dims, keepdim, False), (mean, dims)
 
