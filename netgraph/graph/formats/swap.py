@@ -194,7 +194,16 @@ def _alive(hidden: str) -> bool:
         return False
     except OSError:
         return True
-    return True
+    return not _is_zombie(process)
+
+
+def _is_zombie(process: int) -> bool:
+    """Whether it has ended, and only waits to be noticed (in a container often for ever); asked of Linux alone."""
+    try:
+        said = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return said.rpartition(")")[2].split()[:1] == ["Z"]
 
 
 def _sweep(target: Path) -> None:
