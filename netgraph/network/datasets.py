@@ -20,6 +20,7 @@ from netgraph.network.inputs import numpy_dtype, storable
 from netgraph.network.progress import Tick, silent
 from netgraph.network.replay import Replay
 from netgraph.network.spread import Group, Spread
+from netgraph.network.targets import whole
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -30,10 +31,10 @@ EVERYTHING = -1
 """The key of all inputs, where they are not grouped."""
 
 
-def stream(inputs: Any, labels: Any, arguments: Arguments) -> Iterator[tuple[Any, torch.Tensor | None]]:
+def stream(inputs: Any, labels: Any, arguments: Arguments) -> Iterator[tuple[Any, Any]]:
     """(inputs, labels or None), batch by batch: arrays are one batch, a loader gives inputs or (inputs, labels)."""
     if arguments.is_batch(inputs):
-        yield inputs, _as_labels(labels)
+        yield inputs, labels
         return
     if labels is not None:
         raise InputError("labels= goes with inputs that are arrays; a loader gives (inputs, labels) itself")
@@ -41,21 +42,18 @@ def stream(inputs: Any, labels: Any, arguments: Arguments) -> Iterator[tuple[Any
     for item in inputs:
         empty = False
         given, its_labels = arguments.item(item)
-        yield given, _as_labels(its_labels)
+        yield given, its_labels
     if empty:
         raise InputError("the loader gave no inputs")
 
 
-def _as_labels(labels: Any) -> torch.Tensor | None:
-    return None if labels is None else torch.as_tensor(labels).reshape(-1).long()
-
-
-def groups(labels: torch.Tensor | None, by: str | None, n: int) -> Mapping[int, torch.Tensor]:
+def groups(labels: Any, by: str | None, n: int) -> Mapping[int, torch.Tensor]:
     """Label -> which of ``n`` inputs have it; one group of all where ``by`` is None."""
     if by is None:
         return {EVERYTHING: torch.arange(n)}
     if by != "label":
         raise unknown("by", by, ("label",))
+    labels = None if labels is None else whole(labels, "labels")
     if labels is None or len(labels) != n:
         raise InputError("by='label' needs a label for each input: pass labels=, or a loader of (inputs, labels)")
     return {int(label): torch.nonzero(labels == label)[:, 0] for label in labels.unique()}
@@ -122,9 +120,10 @@ def accumulate(
     return dict(sorted(found.items()))
 
 
-def _wanted(target: Any, labels: torch.Tensor | None, n: int) -> Any:
+def _wanted(target: Any, labels: Any, n: int) -> Any:
     if not (isinstance(target, str) and target == "label"):
         return torch.as_tensor(target) if isinstance(target, list) else target
+    labels = None if labels is None else whole(labels, "labels")
     if labels is None or len(labels) != n:
         raise InputError("target='label' needs a label for each input: pass labels=, or a loader of (inputs, labels)")
     return labels

@@ -150,7 +150,7 @@ class Programs:
         """(batch, its targets) that can be played at once: one by one where the program differs between inputs."""
         n = len(given[0])
         if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
-            target = int(target)
+            target = target.item()
         step = BATCH if self._together(given) else 1
         if isinstance(target, (torch.Tensor, np.ndarray, list)) and len(target) == n:
             targets = [target[i : i + step] for i in range(0, n, step)]

@@ -45,7 +45,7 @@ def objective(target: Any) -> Objective:
             "function"
         )
     if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
-        target = int(target)
+        target = target.item()
     return lambda played, logits: _classes(target, logits, 1 if played is None else len(played.inputs[0]))
 
 
@@ -97,7 +97,7 @@ def _classes(target: Any, logits: torch.Tensor, inputs: int) -> torch.Tensor:
             return one - (logits.sum(1) - one) / max(classes - 1, 1)
         return logits[:, _class(how, classes)] - logits[:, _class(c, classes)]
     if isinstance(target, torch.Tensor) or hasattr(target, "__len__"):
-        wanted = torch.as_tensor(target, device=logits.device).reshape(-1).long()
+        wanted = whole(target, "target").to(logits.device)
         if wanted.numel() != n:
             raise InputError(f"target has {wanted.numel()} classes for {n} inputs: pass one per input")
         for c in (int(wanted.min()), int(wanted.max())):
@@ -106,10 +106,43 @@ def _classes(target: Any, logits: torch.Tensor, inputs: int) -> torch.Tensor:
     return logits[:, _class(target, classes)]
 
 
+def whole(classes: Any, name: str) -> torch.Tensor:
+    """(N,) class numbers of any whole dtype, or floats that are whole, as int64.
+
+    Raises
+    ------
+    InputError : other numbers.
+
+    >>> whole([2.0, 0.0], "labels")
+    tensor([2, 0])
+    """
+    try:
+        t = torch.as_tensor(np.asarray(classes) if not isinstance(classes, torch.Tensor) else classes).reshape(-1)
+    except (TypeError, ValueError):
+        raise InputError(f"{name} is {type(classes).__name__}, expected a class number for each input") from None
+    if t.dtype == torch.bool and name == "target":
+        raise InputError(f"{name} holds truth values, expected class numbers: target.long() if that is what they are")
+    if t.is_complex() or (t.is_floating_point() and not bool((t.isfinite() & (t == t.round())).all())):
+        odd = next(v for v in t.tolist() if isinstance(v, complex) or not float(v).is_integer())
+        raise InputError(
+            f"{name} holds {odd:.6g}, which is no class number: pass whole numbers, such as probabilities.argmax(1); "
+            "for a quantity of your own, target= a function of the logits"
+        )
+    return t.detach().long()
+
+
 def _class(c: Any, classes: int) -> int:
-    if isinstance(c, bool) or int(c) != c or not -classes <= int(c) < classes:
+    if not _is_whole(c) or not -classes <= int(c) < classes:
         raise InputError(f"target {c!r} is no class of this network: it has {classes} outputs, 0 to {classes - 1}")
     return int(c)
+
+
+def _is_whole(c: Any) -> bool:
+    """Whether it is a whole number: not a truth value, text, NaN …"""
+    try:
+        return not isinstance(c, (bool, np.bool_, str)) and float(c).is_integer()
+    except (TypeError, ValueError):
+        return False
 
 
 def _vertex(played: Replay, name: str) -> torch.Tensor:
