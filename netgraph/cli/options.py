@@ -12,14 +12,19 @@ Source = Annotated[
     typer.Argument(
         metavar="FILE",
         show_default=False,
-        help="A network (state_dict or safetensors; see --model) or a folder that `export` wrote.",
+        help="A network (state_dict or safetensors; see --model) or a graph that `export` wrote.",
     ),
 ]
 NetworkFile = Annotated[
     Path, typer.Argument(metavar="FILE", show_default=False, help="A network: state_dict or safetensors; see --model.")
 ]
-Folder = Annotated[
-    Path, typer.Argument(metavar="FOLDER", show_default=False, help="An exported graph: a folder that `export` wrote.")
+Exported = Annotated[
+    Path,
+    typer.Argument(
+        metavar="GRAPH",
+        show_default=False,
+        help="A graph: a folder that `export` wrote or of two plain CSV tables; .parquet, .gexf, .graphml or .npz.",
+    ),
 ]
 
 Model = Annotated[
@@ -91,7 +96,38 @@ OptionalOut = Annotated[
 ]
 OutUnlessDry = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FOLDER", show_default=False, help="Where it is written; not with --dry-run."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="PATH",
+        show_default=False,
+        help="Where it is written: a folder of CSV tables, or .parquet, .gexf, .graphml, .npz; not with --dry-run.",
+    ),
+]
+Profile = Annotated[
+    str, typer.Option("--profile", help="Names of the columns: default, gephi (no weight below 0), starter.")
+]
+Top = Annotated[
+    int | None, typer.Option("--top", metavar="N", min=1, help="Write only the N edges of the largest |weight|.")
+]
+Threshold = Annotated[
+    float | None, typer.Option("--threshold", metavar="X", min=0, help="Write only edges of at least this |weight|.")
+]
+Layers = Annotated[
+    str | None,
+    typer.Option("--layers", metavar="NAME,…", help="Write only these layers, and the edges between them."),
+]
+PerVertex = Annotated[
+    int | None,
+    typer.Option(
+        "--per-vertex", metavar="K", min=1, help="Write only the K strongest edges into and out of each vertex."
+    ),
+]
+Backbone = Annotated[
+    float | None,
+    typer.Option(
+        "--backbone", metavar="P", help="Write only edges that chance gives an end with a probability below P."
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say how many vertices, edges and bytes the graph has; make nothing.")

@@ -35,8 +35,9 @@ class How:
 
 def open_network(file: Path, how: How) -> ng.Network:
     """The network in a file."""
-    if file.is_dir():
-        raise LoadError(f"{file} is a folder, and this command needs the network itself: give its weights' file")
+    if is_graph(file):
+        what = "a folder" if file.is_dir() else "an exported graph"
+        raise LoadError(f"{file} is {what}, and this command needs the network itself: give its weights' file")
     shape = parse_shape(how.input_shape)
     network: ng.Network = ng.load_network(
         file, input_shape=shape, model=how.model, activation=how.activation, nonfinite=how.nonfinite
@@ -49,11 +50,11 @@ NETWORKS_ONLY = ("model", "input_shape", "activation", "granularity", "inputs")
 
 
 def open_graph(file: Path, how: How, granularity: str = "channel", target_alone: bool = False) -> ng.Graph:
-    """The graph in an exported folder, or of the network in a file: at one input where inputs are given.
+    """The graph that was exported, or of the network in a file: at one input where inputs are given.
 
     `granularity` is what `how` leaves open; `target_alone`: the command has a use for a target without inputs.
     """
-    if file.is_dir():
+    if is_graph(file):
         for name in NETWORKS_ONLY:
             if getattr(how, name) is not None:
                 option = "--" + name.replace("_", "-")
@@ -62,7 +63,7 @@ def open_graph(file: Path, how: How, granularity: str = "channel", target_alone:
                 )
     if how.inputs is None and how.target is not None and not target_alone:
         raise typer.BadParameter("a share of an output is taken at an input: give --inputs too", param_hint="--target")
-    if file.is_dir():
+    if is_graph(file):
         return ng.read_graph(file)
     network = open_network(file, how)
     inputs = None if how.inputs is None else one_input(how.inputs, how.row)
@@ -70,6 +71,15 @@ def open_graph(file: Path, how: How, granularity: str = "channel", target_alone:
     return network.graph(
         how.granularity or granularity, how.reduce, how.gauge, how.bias, inputs, target, max_edges=how.max_edges
     )
+
+
+GRAPHS = (".parquet", ".gexf", ".graphml", ".npz")
+"""What the names of graphs end in, where they are no folder of tables."""
+
+
+def is_graph(file: Path) -> bool:
+    """Whether it is a graph (a folder, or a file in a format for graphs), not a network."""
+    return file.is_dir() or file.suffix.lower() in GRAPHS
 
 
 def parse_shape(text: str | None) -> tuple[int, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -11,6 +11,9 @@ import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
 from netgraph.cli.source import How, open_graph, open_network
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def info(
@@ -56,16 +59,22 @@ def export(
     inputs: opt.Inputs = None,
     row: opt.Row = 0,
     target: opt.Target = None,
+    profile: opt.Profile = "default",
+    top: opt.Top = None,
+    threshold: opt.Threshold = None,
+    layers: opt.Layers = None,
+    per_vertex: opt.PerVertex = None,
+    backbone: opt.Backbone = None,
     max_edges: opt.MaxEdges = 100_000_000,
     dry_run: opt.DryRun = False,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Write a network's graph as tables: vertices.csv, edges.csv, manifest.json.
+    """Write a network's graph: as a folder of vertices.csv, edges.csv, manifest.json, or in another format.
 
     With --inputs and --target the tables also carry what each vertex and edge does at one of the inputs (--row) and its
     share of that output, and activations.csv what every vertex does at each of them (in the network's own scales, also
-    where --gauge balances the tables; not for heads and layers).
+    where --gauge balances the tables; not for heads and layers, nor in .gexf and .graphml).
     """
     how = How(
         model,
@@ -92,24 +101,30 @@ def export(
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
         activations = None
-        if inputs is not None and granularity not in ("layer", "head"):
+        if inputs is not None and granularity not in ("layer", "head") and out.suffix not in (".gexf", ".graphml"):
             values, _ = ng.read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
-        ng.write_graph(graph, out, activations=activations)
-    _written(graph, out, json)
+        facts = _write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone), activations)
+    print_facts(facts, json)
 
 
 def convert(
-    folder: opt.Folder,
+    source: opt.Exported,
     out: Annotated[Path, typer.Argument(metavar="OUT", show_default=False, help="Where the graph is written anew.")],
+    profile: opt.Profile = "default",
+    top: opt.Top = None,
+    threshold: opt.Threshold = None,
+    layers: opt.Layers = None,
+    per_vertex: opt.PerVertex = None,
+    backbone: opt.Backbone = None,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
-    """Read an exported graph, check it against its manifest, and write it again as OUT."""
-    with working(f"converting {folder}"):
-        graph = ng.read_graph(folder)
-        ng.write_graph(graph, out)
-    _written(graph, out, json)
+    """Read a graph in any format, check it against its manifest, and write it again as OUT, in any format."""
+    with working(f"converting {source}"):
+        graph = ng.read_graph(source)
+        facts = _write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone))
+    print_facts(facts, json)
 
 
 def verify(
@@ -154,5 +169,27 @@ def verify(
         raise typer.Exit(1)
 
 
-def _written(graph: ng.Graph, out: Path, json: bool) -> None:
-    print_facts({"out": str(out), "vertices": graph.n, "edges": len(graph.edges)}, json)
+class Choice(NamedTuple):
+    """What is written of a graph, and under which names."""
+
+    profile: str = "default"
+    top: int | None = None
+    threshold: float | None = None
+    layers: str | None = None
+    per_vertex: int | None = None
+    backbone: float | None = None
+
+
+def _write(graph: ng.Graph, out: Path, choice: Choice, activations: pd.DataFrame | None = None) -> dict[str, Any]:
+    """Write a graph; what was written."""
+    layers = None if choice.layers is None else choice.layers.split(",")
+    chosen = choice._replace(profile="default") != Choice()
+    written = {"edges": 0 if chosen else len(graph.edges)}
+
+    def progress(_: int, total: int) -> None:
+        written["edges"] = total
+
+    options: dict[str, Any] = choice._asdict() | {"layers": layers}
+    ng.write_graph(graph, out, activations, progress=progress, **options)
+    vertices = graph.n if layers is None else sum(graph.layer(name).size for name in set(layers))
+    return {"out": str(out), "vertices": vertices, **written} | ({"of_edges": len(graph.edges)} if chosen else {})

@@ -59,7 +59,7 @@ def write_graph(
     Parameters
     ----------
     path : where to write; folders on the way are made. A folder that holds other files is refused.
-    activations : a table, one row per input, columns = vertex ids.
+    activations : a table, one row per input, columns = vertex ids; those of layers that are left out are left out.
     overwrite : replace an export that is there; False refuses it.
     profile : names of the columns: "default"; "gephi" (weight = |weight|, with signed_weight and sign); "starter"
         (vertices ``id, label, layer``, edges ``from_id, to_id, weight``).
@@ -91,6 +91,9 @@ def write_graph(
     kept = None
     if not all(rule is None for rule in (top, threshold, layers, per_vertex, backbone)):
         kept = keep(graph, top=top, threshold=threshold, layers=layers, per_vertex=per_vertex, backbone=backbone)
+        if activations is not None and layers is not None and hasattr(activations, "columns"):
+            gone = set(graph.ids.tolist()).difference(kept.graph.ids.tolist())
+            activations = activations[[name for name in activations.columns if str(name) not in gone]]
         graph = kept.graph.with_meta(selection=kept.summary())
     export = Export(activations, overwrite, columns, kept, executor, progress)
     written: Path = module.write(graph, Path(path), export)
