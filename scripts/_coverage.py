@@ -72,6 +72,7 @@ def row(name: str) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="scripts/bench coverage", description="torchvision's classifiers, verified.")
     parser.add_argument("names", nargs="*", metavar="MODEL", help="all when left out")
+    parser.add_argument("--markdown", action="store_true", help="rows as they stand in the README")
     chosen = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 200)
     table = Table(*HEADS, title="relative errors in float64, the worse of both granularities")
@@ -84,8 +85,11 @@ def main() -> None:
             cells = [name, *[""] * 5, str(error)[:100], *[""] * 5]
         Console(stderr=True).print("  ".join(cells), highlight=False)
         table.add_row(*cells)
+        if chosen.markdown:
+            print("| " + " | ".join(cells[:-1]) + " |", flush=True)
         gc.collect()
-    console.print(table)
+    if not chosen.markdown:
+        console.print(table)
 
 
 if __name__ == "__main__":
