@@ -44,6 +44,7 @@ CASES: list[tuple[str, str | bytes | None, str | bytes, tuple[int, ...]]] = [
     ("byte-order-mark", None, b"\xef\xbb\xbf" + EDGES.encode(), (1,)),
     ("separator", None, EDGES.replace(",", ";"), (1,)),
     ("separator", None, EDGES.replace(",", "\t"), (1,)),
+    ("separator", None, EDGES.replace(",", " "), (1,)),
     ("line-ends-cr", None, EDGES.replace("\n", "\r"), (1,)),
     ("line-ends-mixed", None, "source,target\na,b\nb,c\r\nc,d\n", (3,)),
     ("last-line-open", None, EDGES.rstrip("\n"), ()),
@@ -155,6 +156,26 @@ def test_rows_are_the_ones_of_a_spreadsheet_also_beyond_the_first_piece(
         assert report.edges == 2999
 
 
+@settings(max_examples=200)
+@given(
+    table=st.lists(st.sampled_from([b"a", b"b", b"7", b",", b"\n", b'"', b"\r", b"\0", b"\xe9", b";", b"NA", b"-1.5"])),
+    named=st.booleans(),
+    size=st.integers(1, 40),
+)
+def test_no_file_breaks_the_check_and_pieces_do_not_matter(table: list[bytes], named: bool, size: int) -> None:
+    text = (b"source,target,weight\n" if named else b"") + b"".join(table)
+    with tempfile.TemporaryDirectory() as at, pytest.MonkeyPatch.context() as patch:
+        folder(Path(at), None, text)
+        try:
+            whole = ng.check_tables(at)
+        except TableError as error:
+            assert "expected" in str(error)
+            return
+        patch.setattr("netgraph.graph.checking.sheet.PIECE", size)
+        pieces = ng.check_tables(at)
+        assert (str(pieces), pieces.edges) == (str(whole), whole.edges)
+
+
 def test_clean_exports_have_no_finding(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     graph = ng.Graph.from_matrices([rng.standard_normal((30, 40)), rng.standard_normal((5, 30))])
@@ -171,7 +192,8 @@ def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph, profile:
     with tempfile.TemporaryDirectory() as at:
         report = ng.check_tables(ng.write_graph(graph, f"{at}/out", profile=profile))
     assert (report.vertices, report.edges) == (graph.n, len(graph.edges))
-    true_of_the_graph = {"character-control", "gephi-column-type"}  # in a label; values that the first blocks lack
+    # control characters in labels; values that the first blocks lack
+    true_of_the_graph = {"character-control", "character-nul", "gephi-column-type"}
     assert {finding.trap for finding in report.findings} <= true_of_the_graph
 
 

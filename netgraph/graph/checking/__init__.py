@@ -58,7 +58,8 @@ def check_tables(path: str | os.PathLike[str], edges: str | os.PathLike[str] | N
         counts[EDGES] = tables[EDGES].records
     if _ours(next(iter(tables.values())).path.parent):
         findings = [finding for finding in findings if finding.trap != "vertex-alone"]  # units that pruning left alone
-    findings.sort(key=lambda finding: SEVERITIES.index(finding.severity))
+    order = {trap: number for number, trap in enumerate(TRAPS)}
+    findings.sort(key=lambda finding: (SEVERITIES.index(finding.severity), order[finding.trap]))
     files = tuple(str(sheet.path) for sheet in tables.values())
     return Report(files, counts[VERTICES], counts[EDGES], tuple(findings))
 

@@ -81,7 +81,8 @@ class Column:
     tallies: defaultdict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
     every: dict[str, bool] = field(default_factory=dict)
     seen: int = 0
-    pattern: str | None = None
+    fits: list[str] = field(default_factory=lambda: [pattern for _, pattern in GEPHI_TYPES])
+    typed: bool = False
 
     def found(self, tests: tuple[CellTest, ...] = ()) -> dict[str, Tally]:
         """Name of a trap -> its rows; without those of whole columns that some cell contradicts."""
@@ -110,15 +111,15 @@ class Column:
 
     def look_as_gephi(self, cells: pl.Series, rows: Array) -> None:
         """Type the column by its first rows, then look for cells that do not fit."""
-        if self.seen < GEPHI_ROWS:
-            head = cells.head(GEPHI_ROWS).str.strip_chars()
+        if (first := GEPHI_ROWS - self.seen) > 0:
+            head = cells.head(first).str.strip_chars()
             filled = head.filter(head != "")
-            fits = [pattern for _, pattern in GEPHI_TYPES if len(filled) and bool(filled.str.contains(pattern).all())]
-            self.pattern = fits[0] if fits else ("" if len(filled) else None)
-            self.seen, cells, rows = GEPHI_ROWS, cells[GEPHI_ROWS:], rows[GEPHI_ROWS:]
-        if self.pattern == "" or not len(cells):
+            self.typed |= len(filled) > 0
+            self.fits = [pattern for pattern in self.fits if bool(filled.str.contains(pattern).all())]
+            self.seen, cells, rows = self.seen + len(head), cells[first:], rows[first:]
+        if not len(cells) or not self.fits:  # text holds everything
             return
-        bad = _misfits(cells, self.pattern)
+        bad = _misfits(cells, self.fits[0] if self.typed else None)
         if len(bad):
             self.tallies["gephi-column-type"].add(rows[bad], cells[int(bad[0])])
 

@@ -23,6 +23,7 @@ PIECE = 1 << 24
 LONGEST = 1 << 26
 """A record longer than this has a quote that never closes."""
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SPACE = " "
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 QUOTE, NEWLINE, RETURN = 34, 10, 13
 
@@ -39,27 +40,27 @@ class Sheet:
         self.records = 0
         with path.open("rb") as file:
             start = file.read(1 << 20)
-        if not start.strip():
-            raise TableError(f"{path} is empty; expected a header and a row per vertex or edge")
         self._mark = next((mark for mark in MARKS if start.startswith(mark)), b"")
         self._encoding = MARKS.get(self._mark, "utf-8")
         if self._mark:
             self._note("utf-16" if "16" in self._encoding else "byte-order-mark", np.array([1]))
         text = start[len(self._mark) :].decode(self._encoding, "replace")
+        if not text.strip():
+            raise TableError(f"{path} is empty; expected a header and a row per vertex or edge")
         self._old_mac = "\n" not in text and "\r" in text
         if self._old_mac:
             self._note("line-ends-cr", np.array([1]))
         text = (text.replace("\r", "\n") if self._old_mac else text).lstrip("\r\n")
         self.separator = _separator(text.split("\n", 1)[0])
         if self.separator != ",":
-            self._note("separator", np.array([1]), SEPARATORS[self.separator])
+            self._note("separator", np.array([1]), SEPARATORS.get(self.separator, "space"))
         self.columns = next(csv.reader(io.StringIO(text, newline=""), delimiter=self.separator))
         self._open_at = -1
         self._names = [str(number) for number in range(len(self.columns))]
 
     def pieces(self) -> Iterator[tuple[pl.DataFrame, Array]]:
         """(cells, rows): columns named "0", "1" …, all text, empty where nothing stands; the row of each record."""
-        row, crlf, lf, header = 1, 0, 0, True
+        row, usual, header = 1, None, True
         for data in self._whole_records():
             array = np.frombuffer(data, dtype=np.uint8)
             ends, fields, stray = _structure(array, ord(self.separator))
@@ -69,11 +70,8 @@ class Sheet:
             if self._open_at >= 0:
                 self._note("quote-open", rows[self._open_at : self._open_at + 1])
             row += len(ends)
-            if crlf == 0 or lf == 0:
-                crlf, lf = crlf + int(returned.sum()), lf + int((~returned).sum())
-                if crlf and lf:
-                    few = returned if crlf < lf else ~returned
-                    self._note("line-ends-mixed", rows[few])
+            usual = bool(returned[0]) if usual is None else usual
+            self._note("line-ends-mixed", rows[returned != usual])
             blank = ends - starts == returned
             wrong = ~blank & (fields != len(self.columns))
             self._note("blank-line", rows[blank])
@@ -173,7 +171,8 @@ class Sheet:
 def _separator(head: str) -> str:
     bare = "".join(head.split('"')[::2])  # what stands outside quotes
     counts = {separator: bare.count(separator) for separator in SEPARATORS}
-    return max(counts, key=lambda separator: counts[separator])
+    likely = max(counts, key=lambda separator: counts[separator])
+    return SPACE if counts[likely] == 0 and SPACE in bare.strip() else likely
 
 
 def _last_end(data: bytes) -> int:

@@ -124,6 +124,7 @@ def check_edges(sheet: Sheet, ids: Ids | None, findings: Findings) -> None:
 
 
 def _look_at_weights(column: Column, cells: pl.Series, rows: Array, zero: Tally, negative: Tally) -> None:
+    cells = cells.str.strip_chars()  # every reader takes spaces around numbers off
     numbers = cells.cast(pl.Float64, strict=False)
     suspect = ~numbers.is_finite().fill_null(False).to_numpy()
     column.look(cells, rows, WEIGHT_TESTS, suspect)
