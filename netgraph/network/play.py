@@ -8,14 +8,16 @@ from typing import Any
 import torch
 
 from netgraph.network.tape import Call, Tape, fill
+from netgraph.network.undisturbed import own_precision
 
 
 def constants(tape: Tape, dtype: torch.dtype | None, device: torch.device | str = "cpu") -> dict[int, torch.Tensor]:
     """Slot -> value of everything that does not depend on the input, in another floating dtype (None: as recorded)."""
     values = {s: cast(t, dtype, device) for s, t in tape.constants.items()}
-    for call in tape.calls:
-        if call.index in tape.needed and not call.random and not any(s in tape.dependent for s in call.outputs):
-            execute(call, values, dtype, device)
+    with own_precision():
+        for call in tape.calls:
+            if call.index in tape.needed and not call.random and not any(s in tape.dependent for s in call.outputs):
+                execute(call, values, dtype, device)
     return values
 
 
@@ -33,8 +35,8 @@ def play(
     values.update({s: cast(t, dtype or tape.dtypes[s], device) for s, t in zip(tape.inputs, inputs, strict=True)})
     left = dict(tape.uses)
     kept = set(keep) | set(tape.constants)
-    saved: dict[int, torch.Tensor] = {}
-    with torch.no_grad():
+    saved = {s: values[s] for s in keep if s in tape.inputs}  # an output may be an input
+    with torch.no_grad(), own_precision():
         for call in tape.calls:
             if call.index not in tape.needed or call.random:
                 continue

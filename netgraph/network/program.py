@@ -23,6 +23,7 @@ from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
 from netgraph.network.tape import Call, Tape
+from netgraph.network.undisturbed import own_precision
 
 GRANULARITIES = ("channel", "unit", "layer", "head")
 """What a vertex may be. Layers and heads are made of the graph of channels; the other two are numbered here."""
@@ -46,6 +47,7 @@ class Programs:
         self._told: set[str] = set()
         self.warnings: list[str] = []  # every warning while the model was recorded and numbered
         self._detours: set[str] | None = None
+        self._steady = False  # a second run was like the first
 
     def inputs(self, inputs: Any, named: Mapping[str, Any] | None = None) -> list[torch.Tensor]:
         """Inputs as a list of tensors with a batch axis, checked against the example."""
@@ -57,17 +59,32 @@ class Programs:
         given = self._native(given)
         key = self._key(given)
         known = self._tapes.get(key)
+        if known is None and key in self._programs and not self._programs[key].tape.random:
+            known = self._programs[key].tape
         if known is None or known.branches:
-            known = self._record(given)
-            if len(self._tapes) >= KEPT:
-                self._tapes.clear()
-            self._tapes[key] = known
-        if numbering is not None and known.branches and known.wiring != numbering.tape.wiring:
+            known = self._keep(key, self._record(given))
+        if numbering is None or known is numbering.tape:
+            return known
+        if known.branches and known.wiring != numbering.tape.wiring:
             raise InputError(
                 f"these inputs take different branches of the model ({', '.join(sorted(set(known.branches)))}), which "
                 "are different graphs: pass the inputs one at a time"
             )
+        if known.skeleton != numbering.tape.skeleton:  # something was made on the first run, and kept
+            known = self._keep(key, self._record(given))
+        if known.skeleton != numbering.tape.skeleton:
+            raise RecordError(
+                "the model does something else than when its vertices were numbered "
+                f"({known.parting(numbering.tape)}): it keeps values outside of its modules, or runs other operations "
+                "for several inputs. Make what is kept before the model is traced, or pass the inputs one at a time"
+            )
         return known
+
+    def _keep(self, key: Key, tape: Tape) -> Tape:
+        if len(self._tapes) >= KEPT:
+            self._tapes.clear()
+        self._tapes[key] = tape
+        return tape
 
     def program(self, given: Sequence[torch.Tensor] | None = None) -> Program:
         """The program of the first of the given inputs (default: the example)."""
@@ -76,7 +93,7 @@ class Programs:
         key = self._key(one)
         known = self._programs.get(key)
         if known is None or known.tape.branches:
-            tape = self._record(one)
+            tape = self._settled(self._record(one), one)
             if tape.logits_slot < 0 or tape.logits_slot not in tape.dependent:
                 raise RecordError(
                     "the output does not depend on the input (or not through tensors: a detour through numpy or "
@@ -90,6 +107,18 @@ class Programs:
             known = self._programs[key] = Program(tape)
         return known
 
+    def _settled(self, tape: Tape, one: list[torch.Tensor]) -> Tape:
+        """The tape of a model that has run before: what it makes once and keeps (outside of its modules) is made.
+
+        Only values that do not come from the input can be kept: without any, there is nothing to look for.
+        """
+        made = (c for c in tape.calls if c.index in tape.needed and not c.random)
+        if self._steady or tape.branches or all(any(s in tape.dependent for s in c.outputs) for c in made):
+            return tape
+        again = self._record(one)
+        self._steady = again.skeleton == tape.skeleton
+        return again
+
     def _record(self, given: list[torch.Tensor]) -> Tape:
         """A tape of the model as it is called; says once where it looked at values."""
         with heard(self.warnings):
@@ -100,6 +129,7 @@ class Programs:
             tape.detours |= self._detours
             tape.branches += sorted(self._detours)
             tell(tape, self._told)
+        self._state = self.state  # what the model wrote and had taken back counts as no change
         return mark(tape)
 
     def _run(self, given: list[torch.Tensor]) -> Tape:
@@ -165,7 +195,7 @@ class Programs:
         one = self.program(given).tape
         batch = [x[:BATCH] for x in given]
         tape = self.tape(batch)
-        if one.branches or tape.signature != one.signature:
+        if one.branches or tape.skeleton != one.skeleton:
             return False
         n = len(batch[0])
         for slot in self.numbering("channel", given).forms:
@@ -190,7 +220,8 @@ class Program:
             values = constants(self.tape, dtype)
             numbers = [self._input(slot, granularity) for slot in self.tape.entries]
             numbering = Numbering(self.tape, granularity, values, numbers)
-            numbering.run()
+            with own_precision():
+                numbering.run()
             self._numberings[key] = numbering
         return self._numberings[key]
 

@@ -129,8 +129,13 @@ class Tape:
 
     def forget(self) -> None:
         """Drop what was derived from the calls: the tape has grown."""
-        for name in ("dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
+        for name in ("skeleton", "dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
             self.__dict__.pop(name, None)
+
+    @property
+    def random(self) -> bool:
+        """Whether random numbers were drawn that the output depends on: they are those of this recording."""
+        return any(call.random and call.index in self.needed for call in self.calls)
 
     @property
     def entries(self) -> list[int]:
@@ -150,6 +155,17 @@ class Tape:
     def signature(self) -> list[str]:
         """What was called, without the shapes: equal for tapes of the same program."""
         return [call.name for call in self.calls]
+
+    @cached_property
+    def skeleton(self) -> list[tuple[str, tuple[int, ...], tuple[int | None, ...]]]:
+        """What was called on which slots: equal for tapes of the same program, whatever the number of inputs."""
+        return [(call.name, call.reads, call.outputs) for call in self.calls]
+
+    def parting(self, other: Tape) -> str:
+        """The line of code where another tape of the same model goes another way."""
+        pairs = zip(self.calls, self.skeleton, other.skeleton, strict=False)
+        end = (self.calls[len(other.calls) :] or other.calls[len(self.calls) :])[:1]
+        return next((a.where for a, mine, its in pairs if mine != its), end[0].where if end else "") or "the model"
 
     @property
     def wiring(self) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import random
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,6 +21,8 @@ _KNOWN_WARNINGS = (
 )
 """torch's warnings about how a model is run here, which its owner can do nothing about."""
 _ONEDNN: Any = torch.backends.mkldnn
+_LONG = 10_000
+"""Containers with more items are data, and not looked at."""
 
 
 def unwrapped(model: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,10 +47,66 @@ def _quiet() -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def own_precision() -> Iterator[None]:
+    """In the dtypes that the model itself asks for: the autocast of whoever calls is off, and holds no old weights.
+
+    >>> with torch.autocast("cpu", dtype=torch.bfloat16), own_precision():
+    ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+    torch.float32
+    """
+    torch.clear_autocast_cache()
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        yield
+
+
+class Attributes:
+    """What the modules of a model hold: attributes, and what lies in their lists, dicts, sets, however deep.
+
+    A forward pass may keep something for the next one: a table that is made once, a mask, a counter, a hidden state.
+    The next one would then run another program; so what was kept is forgotten, as if the model had not run.
+    """
+
+    def __init__(self, modules: list[torch.nn.Module]) -> None:
+        self._held: dict[int, tuple[Any, Any]] = {}  # id -> (container, its items before)
+        for module in modules:
+            self._look(vars(module))
+
+    def _look(self, container: Any) -> None:
+        if id(container) in self._held or len(container) > _LONG:
+            return
+        self._held[id(container)] = container, _items(container)
+        for item in list(container.values()) if isinstance(container, dict) else list(container):
+            if isinstance(item, (dict, list, set, deque)):
+                self._look(item)
+
+    def restore(self) -> None:
+        """Everything as it was."""
+        for container, before in self._held.values():
+            now = _items(container)
+            if len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True)):
+                continue
+            container.clear()
+            if isinstance(container, dict):
+                container.update(zip(before[::2], before[1::2], strict=True))
+            elif isinstance(container, set):
+                container.update(before)
+            else:
+                container.extend(before)
+
+
+def _items(container: Any) -> list[Any]:
+    """The items of a container; of a dict keys and values in turn."""
+    return [part for pair in container.items() for part in pair] if isinstance(container, dict) else list(container)
+
+
+@contextlib.contextmanager
 def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
-    """Evaluation mode, no gradients, unfused attention; everything as before afterwards."""
+    """Evaluation mode, no gradients, unfused attention, no autocast of the caller's; everything as before afterwards.
+
+    What a forward pass keeps in the attributes of its modules (a lazily made table, a counter) is forgotten.
+    """
     modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
-    training = [m.training for m in modules]
+    training, attributes = [m.training for m in modules], Attributes(modules)
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved and given back)
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), _ONEDNN.enabled
     moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
@@ -65,12 +124,16 @@ def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
         if any(isinstance(m, torch.nn.RNNBase) for m in modules):
             _ONEDNN.enabled = False  # it has recurrent layers in one operation
         eager = torch.compiler.set_stance("force_eager")  # parts that are compiled run as they were written
-        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), torch.no_grad(), math, eager, _quiet():
+        plain = torch.inference_mode(False), torch.no_grad(), own_precision(), math, eager
+        with contextlib.ExitStack() as stack:
+            for context in (torch.random.fork_rng(devices=[]), *plain, _quiet()):
+                stack.enter_context(context)
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
         _ONEDNN.enabled = onednn
         for m, flag in zip(modules, training, strict=True):
             m.training = flag
+        attributes.restore()
         random.setstate(python)
         np.random.set_state(legacy)  # noqa: NPY002 (as above)
