@@ -33,7 +33,7 @@ from netgraph.graph.layout import layout
 XML = [".gexf", ".graphml"]
 SINGLE = [".npz", *XML]
 """Formats that are one file."""
-EXACT = ["", ".npz"]
+EXACT = ["", ".npz", ".parquet"]
 """Formats that hold all of a graph."""
 
 
@@ -133,6 +133,11 @@ def test_npz_carries_activations(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(read_activations(path), table, check_column_type=False)
     with pytest.raises(TableError, match="holds no activations"):
         read_activations(write_graph(graph, path))
+
+
+def test_npz_has_no_columns_to_name(tmp_path: Path) -> None:
+    with pytest.raises(TableError, match="profile 'gephi': .npz has no columns to name"):
+        write_graph(Graph.from_matrices([np.eye(2)]), tmp_path / "out.npz", profile="gephi")
 
 
 def test_npz_refuses_weights_that_are_not_finite(lenet: Graph, tmp_path: Path) -> None:
@@ -249,6 +254,8 @@ def test_xml_refuses_what_it_has_no_word_for(tmp_path: Path, suffix: str) -> Non
         write_graph(graph.with_columns(far=[1.0, 2.0, np.inf, np.nan]), path)
     with pytest.raises(TableError, match=r"'big' holds whole numbers from 2\^63 up"):
         write_graph(graph.with_columns(big=np.array([1, 2, 3, 2**63], dtype=np.uint64)), path)
+    with pytest.raises(TableError, match="the vertices cannot have a column 'Type': Gephi takes it for the direction"):
+        write_graph(graph.with_columns(Type=[1, 2, 3, 4]), path)
     with pytest.raises(TableError, match="is there twice, once what XML cannot hold is replaced"):
         write_graph(graph.with_columns(id=["a\x01", "a\x02", "b", "c"]), path)
     with pytest.raises(TableError, match=r"have no place for activations: write a folder, \.parquet or \.npz"):

@@ -88,10 +88,15 @@ def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_co
     if ids.n_unique() < len(ids):
         raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")
     for table, columns in (("vertices.csv", vertex_columns), ("edges.csv", edge_columns)):
-        for column in columns:
-            if column.casefold() in MISREAD_COLUMNS:
-                raise _bad_column(table, column, MISREAD_COLUMNS[column.casefold()])
-        check_columns(table, columns, "Gephi tells")
+        check_readable(table, columns)
+
+
+def check_readable(table: str, columns: list[str]) -> None:
+    """Refuse names that R or Gephi would take for something else."""
+    for column in columns:
+        if column.casefold() in MISREAD_COLUMNS:
+            raise _bad_column(table, column, MISREAD_COLUMNS[column.casefold()])
+    check_columns(table, columns, "Gephi tells")
 
 
 def check_columns(table: str, columns: list[str], who: str = "DuckDB tells") -> None:

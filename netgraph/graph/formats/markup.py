@@ -15,7 +15,7 @@ import polars as pl
 from netgraph.errors import TableError
 from netgraph.graph.columns import plain_column
 from netgraph.graph.formats import manifest as about
-from netgraph.graph.formats.checks import check_columns
+from netgraph.graph.formats.checks import check_readable
 from netgraph.graph.formats.csv import OF_WEIGHT, check_finite
 from netgraph.graph.formats.export import Export
 from netgraph.graph.graph import Graph
@@ -131,8 +131,8 @@ def sheet(graph: Graph, export: Export, kind: str) -> Sheet:
 
     Raises
     ------
-    TableError : activations, for which these formats have no place; ids or columns that are no longer different once
-        what XML cannot hold is replaced; whole numbers beyond 64 bits.
+    TableError : activations, for which these formats have no place; columns that other tools would misread; ids or
+        columns that are no longer different once what XML cannot hold is replaced; whole numbers beyond 64 bits.
     """
     if export.activations is not None:
         raise TableError("GEXF and GraphML have no place for activations: write a folder, .parquet or .npz")
@@ -143,7 +143,7 @@ def sheet(graph: Graph, export: Export, kind: str) -> Sheet:
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     frame = frame.with_columns(escaped(frame[name]).alias(name) for name in text)
     for table, columns in (("vertices", frame.columns), ("edges", export.profile.edge_columns(graph))):
-        check_columns(f"a table of {table}", [clean(name) for name in columns], "Gephi tells")
+        check_readable(f"the {table}", [clean(name) for name in columns])
     ids = frame["id"]
     if ids.n_unique() < len(ids):
         raise TableError(

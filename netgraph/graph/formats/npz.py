@@ -41,7 +41,9 @@ TYPES: dict[str, type] = {cls.__name__: cls for cls in (Convolution, Sliding, To
 
 
 def write(graph: Graph, path: Path, export: Export) -> Path:
-    """See :func:`netgraph.write_graph`. The profile has no say: there are no columns of edges."""
+    """See :func:`netgraph.write_graph`."""
+    if export.profile.name != "default":
+        raise TableError(f"profile {export.profile.name!r}: .npz has no columns to name; leave the profile out")
     activations = export.activations
     if activations is not None:
         activation_frame(activations, id_series(graph))  # refuses what is no such table
