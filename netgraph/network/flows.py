@@ -12,6 +12,8 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
+from netgraph.errors import NonFiniteError
+from netgraph.graph.convolution import Convolution
 from netgraph.network.blocks import Record
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
@@ -36,6 +38,48 @@ class Summary(NamedTuple):
     columns: dict[str, Array]
     target: float
     inputs: int
+
+
+def checked(summary: Summary, numbering: Numbering) -> Summary:
+    """The same, where all of it are numbers.
+
+    Raises
+    ------
+    NonFiniteError : NaN or infinity, with the first layers that hold it.
+    """
+    found: dict[str, str] = {}
+    with np.errstate(over="ignore", invalid="ignore"):
+        for name, operators in summary.edges.items():
+            for joint, blocks in zip(numbering.joints.values(), operators, strict=True):
+                bad = sum(_nonfinite(a) for operator in blocks for a in _held(operator))
+                if bad:
+                    found.setdefault(joint.layer.name, f"{name} of edges into it, {bad} numbers")
+        for name, values in summary.columns.items():
+            for v in numbering.layers if _nonfinite(values) else ():
+                bad = _nonfinite(values[v.start : v.start + v.size])
+                if bad:
+                    found.setdefault(v.name, f"{name} of {bad} of its {v.size} vertices")
+    if found or not np.isfinite(summary.target):
+        order = [v.name for v in numbering.layers if v.name in found]
+        where = "; ".join(f"layer {name!r}: {found[name]}" for name in order[:3]) or f"the target is {summary.target}"
+        raise NonFiniteError(
+            f"NaN or infinity flows at these inputs ({where}), so there is no share to give. Look for a division by 0, "
+            "a logarithm or root of 0 or less, or an overflow in the model, or a target that is no number; "
+            "float64 (model.double()) mends an overflow, torch.where or clamp the rest"
+        )
+    return summary
+
+
+def _held(operator: Any) -> list[Array]:
+    """The numbers that an operator is made of; those of a product of factors are not multiplied out."""
+    if isinstance(operator, Convolution):
+        return [a for a in (operator.kernel, operator.rows, operator.columns, operator.data) if a is not None]
+    return [operator.data if sp.issparse(operator) else np.asarray(operator)]
+
+
+def _nonfinite(values: Array) -> int:
+    """How many values are NaN or infinite; seen from their sum, counted only where that is not finite."""
+    return 0 if np.isfinite(values.sum(dtype=np.float64)) else int((~np.isfinite(values)).sum())
 
 
 class Flows(Watch):

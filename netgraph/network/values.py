@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from netgraph.network.blocks import Record
+from netgraph.network.gates import Function, scaled
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup, makes_vertices
 from netgraph.network.play import cast, constants, execute
@@ -50,14 +51,13 @@ class Value:
 class Scaled(Value):
     """A value times a constant, not multiplied out before it is read: a shift that follows adds to it in place."""
 
-    def __init__(self, source: torch.Tensor, factor: Any) -> None:
+    def __init__(self, source: torch.Tensor, factor: Any, made: Function | None = None) -> None:
         self._tensor = self.gate = self.constant = None
-        self.source, self.factor = source, factor
+        self.source, self.factor, self.made = source, factor, made
 
     def fresh(self) -> torch.Tensor:
         """The product, in memory of its own."""
-        product: torch.Tensor = self.source * self.factor
-        return product
+        return scaled(self.source, self.factor, self.made)[0]
 
     @property
     def tensor(self) -> torch.Tensor:
