@@ -189,32 +189,70 @@ class Sliding:
         for channel in range(int(begin), int(end)):
             start = int(self.targets[channel]) * here
             parts.append(self._channel(channel, max(first - start, 0), min(last - start, here)))
+        if len(parts) == 2:
+            return parts[1]
         target, source, tap, number = (np.concatenate(column) for column in zip(*parts, strict=True))
         return target, source, tap, number
 
     def _channel(self, channel: int, first: int, last: int) -> tuple[Array, Array, Array, Array]:
         """One channel's places first … last - 1."""
+        group, inside = divmod(channel, self.outer[0] // self.geometry.groups)
+        out, source, tap = self._of_group(group, first, last)
+        pair = inside if self.geometry.transposed else channel * self.width
+        begin = channel * self.per_channel + self.width * int(self.starts[first])
+        target = out + int(self.targets[channel]) * self.here
+        return target, source, tap + pair * self.taps, begin + np.arange(len(out))
+
+    def _of_group(self, group: int, first: int, last: int) -> tuple[Array, Array, Array]:
+        """What the channels that one group makes have in common: (place made, vertex read, tap from the first one's)."""
+        if self.per_channel > _KEPT:
+            return self._in_order(group, first, last)
+        global _latest
+        pattern, number, whole = _latest
+        if pattern is not self or number != group:
+            whole = self._in_order(group, 0, self.here)
+            _latest = _Latest(self, group, whole)
+        a, b = self.width * int(self.starts[first]), self.width * int(self.starts[last])
+        out, source, tap = (axis[a:b] for axis in whole)
+        return out, source, tap
+
+    def _in_order(self, group: int, first: int, last: int) -> tuple[Array, Array, Array]:
+        """:meth:`_of_group` for places first … last - 1, by place made, then by vertex read."""
         a, b = int(self.starts[first]), int(self.starts[last])
         out, into, tap = (axis[a:b] for axis in self.places)
         lengths = np.diff(self.starts[first : last + 1])
         begins = self.starts[first:last] - a
         rank = np.arange(b - a) - np.repeat(begins, lengths)
         made = self.outer[0] // self.geometry.groups
-        group, inside = divmod(channel, made)
         read = group * self.width + np.arange(self.width)
         if self.sources.ndim == 1:
             read = read[np.argsort(self.sources[read], kind="stable")]
-        inverse = self.geometry.transposed
-        pair = read * made + inside if inverse else channel * self.width + read - group * self.width
+        pair = read * made if self.geometry.transposed else read - group * self.width
         count = self.width
         at = (count * np.repeat(begins, lengths) + rank)[None, :] + np.arange(count)[:, None] * np.repeat(
             lengths, lengths
         )
-        target, source, taps = (np.empty(count * (b - a), dtype=np.int64) for _ in range(3))
-        target[at] = (self.targets[channel] * self.here + out)[None, :]
+        place, source, taps = (np.empty(count * (b - a), dtype=np.int64) for _ in range(3))
+        place[at] = out[None, :]
         source[at] = self.vertices(read)[:, into]
         taps[at] = (pair * self.taps)[:, None] + tap
         if self.sources.ndim == 2:
-            order = np.lexsort((source, target))
+            order = np.lexsort((source, place))
             source, taps = source[order], taps[order]
-        return target, source, taps, channel * self.per_channel + count * a + np.arange(count * (b - a))
+        for axis in (place, source, taps):
+            axis.setflags(write=False)  # several channels share them
+        return place, source, taps
+
+
+_KEPT = 2_000_000
+"""Entries of a channel up to which what its group has in common is kept for the next channel."""
+
+
+class _Latest(NamedTuple):
+    pattern: Sliding | None
+    group: int
+    whole: tuple[Array, ...]
+
+
+_latest = _Latest(None, 0, ())
+"""Of the last group that was listed, whosoever: one at a time is all that is held."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -78,12 +78,14 @@ class Cutting:
     def _rows(self, block: Block) -> Iterator[Rows]:
         to, since = self.graph.layer(block.target).start, self.graph.layer(block.source).start
         cut = next((row for kind, row in _CUT.items() if isinstance(block.weight, kind)), None)
-        token = "" if cut else _token(block)
+        if cut is None:
+            token, whole, values = _token(block), bare(block.weight), dict(block.values)
+            values = {name: replace(bare(value), pattern=whole.pattern) for name, value in values.items()}
+            for cuts in _runs(whole):
+                yield Rows(whole, values, cuts, since, to, token)
+            return
         for cuts in _runs(block.weight):
             first, last = cuts[0][0], cuts[-1][1]
-            if cut is None:
-                yield Rows(block.weight, dict(block.values), cuts, since, to, token)
-                continue
             weight = cut(block.weight, first, last)
             values = {name: cut(value, first, last) for name, value in block.values.items()}
             yield Rows(weight, values, tuple((a - first, b - first) for a, b in cuts), since, to + first)
@@ -178,6 +180,11 @@ def _sparse_rows(operator: Any, first: int, last: int) -> Any:
 
 _CUT: dict[type, Callable[[Operator, int, int], Operator]] = {np.ndarray: _dense_rows, sp.csr_array: _sparse_rows}
 """Type of operator -> its rows first … last - 1. What is not here is sent whole."""
+
+
+def bare(operator: Convolution) -> Convolution:
+    """The same without what it has worked out about itself, which need not be sent."""
+    return replace(operator, pattern=replace(operator.pattern))
 
 
 def _token(block: Block) -> str:
