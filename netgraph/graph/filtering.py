@@ -150,6 +150,8 @@ def keep(
 
 def _measured(kept: Kept, tiles: Tiles) -> Kept:
     """With the number of edges, and their share."""
+    if not kept.rules:  # all of them: there is no need to look
+        return replace(kept, rows=tuple(block.edges for block in kept.graph.blocks))
     rows, part, whole = [0] * len(kept.graph.blocks), 0.0, 0.0
     for number, tile, strength in tiles():
         mask = kept.chosen(number, tile, strength)

@@ -204,7 +204,7 @@ class Sliding:
         return target, source, tap + pair * self.taps, begin + np.arange(len(out))
 
     def _of_group(self, group: int, first: int, last: int) -> tuple[Array, Array, Array]:
-        """What the channels that one group makes have in common: (place made, vertex read, tap from the first one's)."""
+        """What the channels made by one group have in common: (place made, vertex read, tap from the first one's)."""
         if self.per_channel > _KEPT:
             return self._in_order(group, first, last)
         global _latest
