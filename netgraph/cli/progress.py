@@ -1,4 +1,4 @@
-"""The demo's progress: a bar on a terminal, a line a step elsewhere, always on stderr."""
+"""Progress, always on stderr: a bar on a terminal; elsewhere the demo says a line a step, exports nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 
 @contextmanager
@@ -32,3 +42,24 @@ def _a_line_a_step(console: Console) -> Callable[[str, float], None]:
             last = text
 
     return show
+
+
+@contextmanager
+def edges_bar(text: str, console: Console | None = None) -> Iterator[Callable[[int, int], None] | None]:
+    """Gives a function to call with the edges that are written and all that will be; None where nobody looks."""
+    console = console or Console(stderr=True)
+    if not console.is_terminal:
+        yield None
+        return
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Rate())
+    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+class _Rate(ProgressColumn):
+    """Rows a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} rows/s")

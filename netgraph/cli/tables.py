@@ -10,6 +10,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
+from netgraph.cli.progress import edges_bar
 from netgraph.cli.source import How, open_graph, open_network
 
 if TYPE_CHECKING:
@@ -104,8 +105,7 @@ def export(
         if inputs is not None and granularity not in ("layer", "head") and out.suffix not in (".gexf", ".graphml"):
             values, _ = ng.read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
-        facts = _write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone), activations)
-    print_facts(facts, json)
+    print_facts(_write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone), activations), json)
 
 
 def convert(
@@ -121,10 +121,9 @@ def convert(
     debug: opt.Debug = False,
 ) -> None:
     """Read a graph in any format, check it against its manifest, and write it again as OUT, in any format."""
-    with working(f"converting {source}"):
+    with working(f"reading {source}"):
         graph = ng.read_graph(source)
-        facts = _write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone))
-    print_facts(facts, json)
+    print_facts(_write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone)), json)
 
 
 def verify(
@@ -186,10 +185,14 @@ def _write(graph: ng.Graph, out: Path, choice: Choice, activations: pd.DataFrame
     chosen = choice._replace(profile="default") != Choice()
     written = {"edges": 0 if chosen else len(graph.edges)}
 
-    def progress(_: int, total: int) -> None:
-        written["edges"] = total
-
     options: dict[str, Any] = choice._asdict() | {"layers": layers}
-    ng.write_graph(graph, out, activations, progress=progress, **options)
+    with edges_bar(f"writing {out}") as bar:
+
+        def progress(done: int, total: int) -> None:
+            written["edges"] = total
+            if bar is not None:
+                bar(done, total)
+
+        ng.write_graph(graph, out, activations, progress=progress, **options)
     vertices = graph.n if layers is None else sum(graph.layer(name).size for name in set(layers))
     return {"out": str(out), "vertices": vertices, **written} | ({"of_edges": len(graph.edges)} if chosen else {})
