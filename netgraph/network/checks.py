@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +38,7 @@ class Truth:
 
     def __init__(self, net: Network, one: list[torch.Tensor], granularity: str, target: Any = None) -> None:
         logits = net.logits(one)
+        self.uncompared: list[str] = []  # layers whose weights are not listed for a comparison
         self.target = target if target is not None or logits.size == 1 else "prediction"
         if target is None and logits.ndim > 2:  # no classes: a fixed random mixture of all outputs
             weights = torch.from_numpy(np.random.default_rng(0).standard_normal(logits.shape[1:]))
@@ -87,11 +89,20 @@ def check(graph: Graph, truth: Truth) -> dict[str, float]:
         else:
             errors["conservation"] = worst(errors["conservation"], _contributions(graph, truth))
             errors["weight"] = worst(_kernels(graph, truth), _merged(truth))
+        errors["conservation"] = worst(errors["conservation"], _columns(graph, truth))
     return errors
 
 
 def _sums(operator: Any, axis: int) -> Array:
     return np.asarray(operator.sum(axis=axis)).reshape(-1)
+
+
+def _absolute(operator: Any) -> Any:
+    """|operator|, or where it is a sum of products that is not multiplied out, the sum of their absolute values."""
+    if not isinstance(operator, implicit.Convolution):
+        return abs(operator)
+    rows, columns, data = (None if f is None else np.abs(f) for f in (operator.rows, operator.columns, operator.data))
+    return replace(operator, kernel=np.abs(operator.kernel), rows=rows, columns=columns, data=data)
 
 
 # -- flows -----------------------------------------------------------------------------------------------
@@ -121,54 +132,82 @@ def _conservation(graph: Graph, flows: Flows) -> float:
     )
 
 
+def _columns(graph: Graph, truth: Truth) -> float:
+    """Activations and constants' shares against what was played, biases, and units' gates against their edges'."""
+    flows = truth.flows
+    gaps = [
+        gap(graph.columns["constant_share"], flows.constants, worst(largest(flows.entry), largest(flows.constants)))
+    ]
+    gates = np.ones(graph.n)
+    for block in graph.blocks:
+        if block.gate is not None:
+            gates[graph.layer(block.source).vertices] = block.gate
+    for v in truth.numbering.layers:
+        here = slice(v.start, v.start + v.size)
+        played = vertex_means(v, truth.played.activation(v).detach(), v.read.numbers)
+        gaps.append(gap(graph.columns["activation"][here], played))
+        bias = np.zeros(v.size) if v.bias is None else v.bias.detach().cpu().numpy()
+        gaps.append(gap(graph.columns["bias"][here], bias))
+        if "gate" in graph.columns:
+            gaps.append(gap(graph.columns["gate"][here], gates[here]))
+    return worst(*gaps)
+
+
 def _contributions(graph: Graph, truth: Truth) -> float:
     """Σ of the emitted contributions into each vertex against what its operation made."""
-    into, made = np.zeros(graph.n), np.zeros(graph.n)
+    into, size = np.zeros(graph.n), np.zeros(graph.n)
     for block in graph.blocks:
-        into[graph.layer(block.target).vertices] += _sums(block.values["contribution"], 1)
-    bias = np.asarray(graph.columns["bias"])
+        here, flow = graph.layer(block.target).vertices, block.values["contribution"]
+        into[here] += _sums(flow, 1)
+        size[here] += _sums(_absolute(flow), 1)
+    bias, gaps = np.asarray(graph.columns["bias"]), [0.0]
     for joint in truth.numbering.joints.values():
         v = joint.layer
         here = slice(v.start, v.start + v.size)
         z = truth.played.preactivation(v).detach()
-        made[here] = (vertex_means(v, z, v.entry.numbers) - bias[here]) * (z.numel() / v.size)
-    return gap(into, made)
+        positions = z.numel() / v.size
+        made = (vertex_means(v, z, v.entry.numbers) - bias[here]) * positions
+        scale = worst(largest(size[here]), largest(made), largest(bias[here]) * positions)
+        gaps.append(gap(into[here], made, scale))
+    return worst(*gaps)
 
 
 def _edge_flows(graph: Graph, truth: Truth) -> float:
     """Each edge: contribution = w·(gate·z + constant), attribution = contribution·∂z, gated_weight = w·gate."""
     z, upstream = truth.per_vertex("z"), truth.per_vertex("gradient")
-    names = ("contribution", "attribution", "gated_weight")
-    gaps: dict[str, list[float]] = {name: [] for name in names}
-    scales = dict.fromkeys(names, 0.0)
+    gaps = [0.0]
     for block in graph.blocks:
         assert block.gate is not None and block.constant is not None
         source, target = graph.layer(block.source).vertices, graph.layer(block.target).vertices
         carried = block.gate * z[source] + block.constant
-        want: dict[str, tuple[Array | None, Array]] = {
-            "gated_weight": (None, block.gate),
-            "contribution": (None, carried),
-            "attribution": (upstream[target], carried),
+        size = np.abs(block.gate * z[source]) + np.abs(block.constant)  # what rounding is relative to
+        want: dict[str, tuple[Array | None, Array, Array]] = {
+            "gated_weight": (None, block.gate, block.gate),
+            "contribution": (None, carried, size),
+            "attribution": (upstream[target], carried, size),
         }
-        for name, (rows, columns) in want.items():
+        for name, (rows, columns, sizes) in want.items():
             expected = ops.scaled(block.weight, rows, columns)
-            for got, right in _compared(block.weight, block.values[name], expected):
-                gaps[name].append(gap(got, right, 1.0))
-                scales[name] = worst(scales[name], largest(right))
-    return worst(*(found / (scales[name] or 1.0) for name in names for found in gaps[name]))
+            upper = ops.scaled(block.weight, rows, sizes)
+            pairs = [
+                (gap(a, b, 1.0), largest(c)) for a, b, c in _compared(block.weight, block.values[name], expected, upper)
+            ]
+            gaps.append(worst(*(g for g, _ in pairs)) / (worst(*(size for _, size in pairs)) or 1.0))
+    return worst(*gaps)
 
 
-def _compared(weight: Any, got: Any, expected: Any) -> Iterator[tuple[Array, Array]]:
-    """Pairs of arrays that are equal where the operators are: their entries, or, where those are products that are not
-    listed, what both make of random vectors (Freivalds 1977), from either side."""
-    if isinstance(got, implicit.Convolution) and got.data is None:
+def _compared(weight: Any, *operators: Any) -> Iterator[tuple[Array, ...]]:
+    """Arrays that are equal where the operators are: their entries, or, where those are products that are not listed,
+    what they make of random vectors (Freivalds 1977), from either side. The first one says which."""
+    first = operators[0]
+    if isinstance(first, implicit.Convolution) and first.data is None:
         rng = np.random.default_rng(0)
-        for size, product in ((got.shape[1], ops.matvec), (got.shape[0], ops.rmatvec)):
+        for size, product in ((first.shape[1], ops.matvec), (first.shape[0], ops.rmatvec)):
             x = rng.uniform(0.5, 1.5, size)
-            yield product(got, x), product(expected, x)
+            yield tuple(product(operator, x) for operator in operators)
         return
     for tile in ops.tiles(weight):
-        yield ops.entries(got, tile), ops.entries(expected, tile)
+        yield tuple(ops.entries(operator, tile) for operator in operators)
 
 
 # -- weights ---------------------------------------------------------------------------------------------
@@ -182,22 +221,29 @@ def _blocks_into(graph: Graph) -> dict[str, list[Block]]:
 
 
 def _forward_pass(graph: Graph, truth: Truth) -> float:
-    """Run the emitted tables forward, by weights and by gated weights, and compare every vertex."""
+    """Each layer from the values that it reads, by weights and by gated weights, against its own values.
+
+    Relative to the layer's own sums of |weight · value| + |bias|: what is big elsewhere hides nothing here.
+    """
     into = _blocks_into(graph)
     bias, activation = np.asarray(graph.columns["bias"]), np.asarray(graph.columns["activation"])
     expected = truth.per_vertex("z")
-    gaps, scale = [0.0], largest(expected)
-    z, gated = np.zeros(graph.n), np.zeros(graph.n)
+    gaps = [0.0]
     for v in graph.layers:
+        if v.kind == "constant":
+            continue
         here = v.vertices
-        z[here] = gated[here] = activation[here] if v.kind == "input" else bias[here]
+        z = np.array(activation[here] if v.kind == "input" else bias[here], dtype=np.float64)
+        gated, size = z.copy(), np.abs(z)
         for block in into[v.name]:
-            source = graph.layer(block.source).vertices
+            source = expected[graph.layer(block.source).vertices]
             assert block.gate is not None and block.constant is not None
-            z[here] += block.weight @ (block.gate * z[source] + block.constant)
-            gated[here] += block.values["gated_weight"] @ gated[source] + block.weight @ block.constant
-        if v.kind != "constant":
-            gaps += [gap(z[here], expected[here], scale), gap(gated[here], expected[here], scale)]
+            passed = block.gate * source
+            z += block.weight @ (passed + block.constant)
+            gated += block.values["gated_weight"] @ source + block.weight @ block.constant
+            size += _absolute(block.weight) @ (np.abs(passed) + np.abs(block.constant))
+        scale = worst(largest(size), largest(expected[here]))
+        gaps += [gap(z, expected[here], scale), gap(gated, expected[here], scale)]
     return worst(*gaps)
 
 
@@ -236,38 +282,65 @@ def _kernels(graph: Graph, truth: Truth) -> float:
     """Channel weights against the reduction of the model's kernels, with the scales that the operations applied."""
     probe = Probe(truth.played).go()
     r = probe.at_vertex.numpy()
-    into = _blocks_into(graph)
+    into, how = _blocks_into(graph), str(graph.meta["reduce"])
     gaps = [0.0]
     for joint in truth.numbering.joints.values():
-        v = joint.layer
+        v, blocks = joint.layer, into[joint.layer.name]
+        summed = [block for block in blocks if "tap_sum" in block.values]
         if isinstance(joint, Convolution | Matmul):
-            read = np.unique(joint.numbers[joint.numbers >= 0])
-            got = np.zeros((v.size, len(read)))
-            for block in into[v.name]:
-                source = graph.layer(block.source)
-                first, last = np.searchsorted(read, [source.start, source.stop])
-                here = block.weight[:, read[first:last] - source.start]
-                got[:, first:last] += here.toarray() if sp.issparse(here) else here
-            sent = r[read] != 0
-            expected = _reference(joint, probe, str(graph.meta["reduce"]), read)
-            gaps.append(gap(got[:, sent], expected[:, sent]))
-        elif isinstance(joint, MixedConvolution):
-            gaps.append(_against_its_list(joint, graph, truth))
-        elif not (isinstance(joint, Linear) and joint.taps is not None):
-            pushed = sum((b.weight @ r[graph.layer(b.source).vertices] for b in into[v.name]), np.zeros(v.size))
+            gaps.append(_against_reference(joint, graph, probe, how, [(b.source, b.weight) for b in blocks]))
+            if summed:
+                sums = [(b.source, b.values.get("tap_sum", b.weight)) for b in blocks]
+                gaps.append(_against_reference(joint, graph, probe, "sum", sums))
+            continue
+        if isinstance(joint, MixedConvolution):
+            gaps.append(_against_its_list(joint, truth, blocks, how))
+        else:
+            pushed = sum((b.weight @ r[graph.layer(b.source).vertices] for b in blocks), np.zeros(v.size))
             gaps.append(gap(pushed, vertex_means(v, probe.made[v.name])))
+        if summed:
+            parts = joint.parts(truth.numbering.layers, "sum", truth.played.records[joint.at])
+            for part, block in zip(parts, blocks, strict=True):
+                if "tap_sum" in block.values:
+                    gaps.append(_difference(block.values["tap_sum"], part.weight))
     return worst(*gaps)
 
 
-def _against_its_list(joint: MixedConvolution, graph: Graph, truth: Truth) -> float:
-    """The emitted weights against the taps of every element; 0 where those are too many to be listed."""
+def _against_reference(
+    joint: Convolution | Matmul, graph: Graph, probe: Probe, how: str, emitted: Sequence[tuple[str, Any]]
+) -> float:
+    """The emitted operators, by the name of their source, against the reduced kernels."""
+    read = np.unique(joint.numbers[joint.numbers >= 0])
+    got = np.zeros((joint.layer.size, len(read)))
+    for name, operator in emitted:
+        source = graph.layer(name)
+        first, last = np.searchsorted(read, [source.start, source.stop])
+        here = operator[:, read[first:last] - source.start]
+        got[:, first:last] += here.toarray() if sp.issparse(here) else here
+        rest = np.delete(_sums(abs(operator), 0), read[first:last] - source.start)
+        if largest(rest) > 0:  # an edge from a vertex that is not read
+            return float("inf")
+    sent = probe.at_vertex.numpy()[read] != 0
+    return gap(got[:, sent], _reference(joint, probe, how, read)[:, sent])
+
+
+def _against_its_list(joint: MixedConvolution, truth: Truth, blocks: Sequence[Block], how: str) -> float:
+    """The emitted weights against the taps of every element; named as not compared where those are too many."""
     if joint.weight.numel() * joint.layer.numbers.expand(joint.shape)[0, 0].numel() > LISTED:
+        truth.uncompared.append(joint.layer.name)
         return 0.0
-    gaps = [0.0]
-    blocks = [b for b in graph.blocks if b.target == joint.layer.name]
-    for part, block in zip(Linear.parts(joint, truth.numbering.layers, str(graph.meta["reduce"])), blocks, strict=True):
-        gaps.append(gap(block.weight.toarray(), part.weight.toarray()))
-    return worst(*gaps)
+    parts = Linear.parts(joint, truth.numbering.layers, how)
+    return worst(*(_difference(block.weight, part.weight) for part, block in zip(parts, blocks, strict=True)))
+
+
+def _difference(got: Any, expected: Any) -> float:
+    """The gap of two operators, sparse or dense; an entry that is not listed is 0."""
+    if not (sp.issparse(got) and sp.issparse(expected)):
+        return gap(*(a.toarray() if sp.issparse(a) else a for a in (got, expected)))
+    if got.shape != expected.shape or not np.isfinite(got.data).all():
+        return float("inf")
+    difference = sp.csr_array(got) - sp.csr_array(expected)
+    return gap(difference.data, np.zeros_like(difference.data), largest(expected.data))
 
 
 def _reference(joint: Convolution | Matmul, probe: Probe, how: str, read: Array) -> Array:

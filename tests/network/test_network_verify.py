@@ -86,8 +86,6 @@ def test_network_any_changed_edge_fails(name: str, granularity: str) -> None:
         block = graph.blocks[i]
         edge = int(rng.integers(edges(block.weight)))
         for column in ("weight", *block.values):
-            if column in {"tap_sum"}:
-                continue
             operator = block.operator(column)
             step = 1e-3 * float(np.abs(operator.data if sp.issparse(operator) else operator).max())
             if step == 0:
@@ -107,15 +105,87 @@ def test_network_any_changed_edge_fails(name: str, granularity: str) -> None:
             assert max(errors.values()) > TOLERANCE, f"deleted edge {edge} in {block.source} -> {block.target}"
 
 
-@pytest.mark.parametrize("column", ["bias", "constant_share", "attribution"])
-def test_network_a_changed_vertex_fails(column: str) -> None:
-    model, x = make("lenet-sigmoid")
-    truth = Truth(ng.trace(model, x), [x[:1].double()], "unit")
-    graph = truth.graph()
-    for layer in graph.layers[1:]:
-        values = graph.columns[column].copy()
-        values[layer.start] += 1e-3
-        assert max(check(graph.with_columns(**{column: values}), truth).values()) > TOLERANCE, layer.name
+def attends(name: str) -> tuple[nn.Module, torch.Tensor]:
+    """Values mixed by a pattern, positions and features of one vertex: made of a flat layer, or without projections."""
+
+    class Attends(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc, self.v, self.out = nn.Linear(5, 12), nn.Linear(3, 3), nn.Linear(12, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            t = self.fc(x).view(-1, 4, 3)
+            values = self.v(t) if name == "values" else t
+            return self.out(((t @ t.transpose(1, 2)).softmax(-1) @ values).flatten(1))
+
+    torch.manual_seed(0)
+    return Attends(), torch.randn(2, 5)
+
+
+@pytest.mark.parametrize("name", ["mlp-gelu", "lenet-sigmoid", "densenet-gelu", "transformer", "values", "raw"])
+@pytest.mark.parametrize("granularity", ["unit", "channel"])
+def test_network_any_changed_number_fails(name: str, granularity: str) -> None:
+    """The largest number of every operator, gate and constant, and one of every column and layer, by a thousandth."""
+    model, x = attends(name) if name in {"values", "raw"} else make(name)
+    truth = Truth(ng.trace(model, x), [x[:1].double()], granularity)
+    graph = truth.graph().unrolled()
+    assert max(check(graph, truth).values()) <= TOLERANCE
+    for i, block in enumerate(graph.blocks):
+        read = np.asarray(abs(block.weight).sum(0)).reshape(-1) > 0
+        for held in ("weight", *block.values, "gate", "constant"):
+            operator = block.values[held] if held in block.values else getattr(block, held)
+            if operator is None:
+                continue
+            size = np.abs(operator.data if sp.issparse(operator) else operator).reshape(-1)
+            edge = int(np.argmax(size * read if held in {"gate", "constant"} else size))
+            if size[edge] <= 1e-12:
+                continue
+            bad = changed(operator, edge, lambda v: v * 1.001)
+            values = {**block.values, held: bad}
+            wrong = replace(block, values=values) if held in block.values else replace(block, **{held: bad})
+            errors = check(with_block(graph, i, wrong), truth)
+            assert max(errors.values()) > TOLERANCE, f"{held} of {block.source} -> {block.target}"
+    for column, numbers in graph.columns.items():
+        for layer in graph.layers:
+            values = numbers.copy()
+            values[layer.start] += 1e-3
+            assert max(check(graph.with_columns(**{column: values}), truth).values()) > TOLERANCE, (column, layer.name)
+
+
+def test_network_an_edge_from_a_vertex_that_nothing_reads_fails() -> None:
+    """Queries and keys have no edges into the output projection, whatever the pattern is."""
+    model, x = make("transformer")
+    truth = Truth(ng.trace(model, x), [x[:1].double()], "channel")
+    graph = truth.graph().unrolled()
+    i = next(i for i, b in enumerate(graph.blocks) if b.source == "block.self_attn" and b.weight[:, 0].max() == 0)
+    block = graph.blocks[i]
+    wrong = replace(block, weight=changed(block.weight, 0, lambda v: v + 1e-3))
+    assert check(with_block(graph, i, wrong), truth)["weight"] > TOLERANCE
+
+
+def test_network_big_numbers_elsewhere_hide_nothing() -> None:
+    """An input of 1e12 that a layer weighs by 1e-12: biases, gates and flows further on are compared at their own size.
+
+    Everything is moved by a hundredth, which is 1e-14 of the input.
+    """
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid(), nn.Linear(4, 2)).double()
+    with torch.no_grad():
+        model[0].weight[:, 0] *= 1e-12
+    x = torch.tensor([[1e12, 1.0, 2.0]], dtype=torch.float64)
+    net = ng.trace(model, x)
+    assert net.verify(x)
+    for granularity in ("unit", "channel"):
+        truth = Truth(net, [x], granularity)
+        graph = truth.graph()
+        for i, block in enumerate(graph.blocks):
+            for name, values in block.values.items():
+                wrong = replace(block, values={**block.values, name: values + 0.01})
+                assert max(check(with_block(graph, i, wrong), truth).values()) > TOLERANCE, (name, granularity)
+        for column in ("bias", "activation", "constant_share"):
+            moved = graph.columns[column].copy()
+            moved[3:] += 0.01
+            assert max(check(graph.with_columns(**{column: moved}), truth).values()) > TOLERANCE, (column, granularity)
 
 
 @pytest.mark.parametrize("granularity", ["unit", "channel"])
