@@ -396,5 +396,5 @@ class Network:
         >>> bool(ng.trace(torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.GELU()), (3,)).verify())
         True
         """
-        given = self.programs.example if inputs is None else self.programs.inputs(inputs)
+        given = self.programs.separate(self.programs.example if inputs is None else self.programs.inputs(inputs))
         return verify(self, given, tolerance, ("unit", "channel") if granularity is None else (granularity,))

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from netgraph.errors import InputError, NetgraphWarning, RecordError, unknown
+from netgraph.errors import InputError, NetgraphError, NetgraphWarning, RecordError, unknown
 from netgraph.network.arguments import Arguments
 from netgraph.network.entering import mark
 from netgraph.network.heard import heard
 from netgraph.network.inputs import BATCH, split, storable
 from netgraph.network.looking import changed_constants, tell
+from netgraph.network.neighbours import pair as two_of
+from netgraph.network.neighbours import refuse_mixing
 from netgraph.network.numbering import Numbering
-from netgraph.network.operations import flowing, improvised, lookup
+from netgraph.network.operations import flowing, improvised, lookup, plays_singly
 from netgraph.network.parameters import check_constants, parameters
 from netgraph.network.play import constants
 from netgraph.network.record import record
@@ -47,6 +49,7 @@ class Programs:
         self._told: set[str] = set()
         self.warnings: list[str] = []  # every warning while the model was recorded and numbered
         self._detours: set[str] | None = None
+        self._separate: set[Key] = set()  # programs whose inputs are known to make no difference to each other
         self._steady = False  # a second run was like the first
 
     def inputs(self, inputs: Any, named: Mapping[str, Any] | None = None) -> list[torch.Tensor]:
@@ -166,6 +169,7 @@ class Programs:
             self._state = now
             self._programs.clear()
             self._tapes.clear()
+            self._separate.clear()
 
     def numbering(
         self, granularity: str, given: Sequence[torch.Tensor] | None = None, dtype: torch.dtype | None = None
@@ -178,7 +182,7 @@ class Programs:
 
     def batches(self, given: list[torch.Tensor], target: Any = None) -> list[tuple[list[torch.Tensor], Any]]:
         """(batch, its targets) that can be played at once: one by one where the program differs between inputs."""
-        n = len(given[0])
+        n = len(self.separate(given)[0])
         if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
             target = target.item()
         step = BATCH if self._together(given) else 1
@@ -188,6 +192,23 @@ class Programs:
             targets = [target] * len(range(0, n, step))
         return list(zip(split(given, step), targets, strict=True))
 
+    def separate(self, given: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The inputs, refused where the output for one depends on the others; compared once for a program."""
+        if len(given[0]) == 1:
+            return given
+        one = self.program(given).tape
+        key = self._key(self._native([x[:1] for x in given]))
+        if key in self._separate or one.branches or one.random:
+            return given
+        try:
+            two = self.tape(two_of(given))
+        except NetgraphError:  # two inputs are no batch that the model takes
+            return given
+        if not two.branches:
+            refuse_mixing(one, two, self._native(two_of(given)))
+            self._separate.add(key)
+        return given
+
     def _together(self, given: list[torch.Tensor]) -> bool:
         """Whether a batch runs the same program as a single input, its batch axis kept apart."""
         if len(given[0]) == 1:
@@ -195,7 +216,7 @@ class Programs:
         one = self.program(given).tape
         batch = [x[:BATCH] for x in given]
         tape = self.tape(batch)
-        if one.branches or tape.skeleton != one.skeleton:
+        if one.branches or tape.skeleton != one.skeleton or any(plays_singly(call) for call in one.calls):
             return False
         n = len(batch[0])
         for slot in self.numbering("channel", given).forms:

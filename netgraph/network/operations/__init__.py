@@ -74,6 +74,7 @@ class Operation:
     formula : what it computes, and what of it is held fixed.
     held : places of arguments that are only held fixed.
     source : it makes vertices of whole numbers, which carry none.
+    singly : its rule takes steps for each input, so that a batch is played one input after the other.
     pattern : held fixed altogether where its result only multiplies what flows (an attention pattern, a mask).
     """
 
@@ -84,6 +85,7 @@ class Operation:
     held: tuple[int, ...] = ()
     source: bool = False
     pattern: bool = False
+    singly: bool = False
 
 
 @cache
@@ -149,6 +151,12 @@ def makes_vertices(call: Call) -> bool:
     """Whether an operation makes vertices of tensors that carry none: the table's ``source`` rows."""
     row = table().get(call.name)
     return row is not None and row.source
+
+
+def plays_singly(call: Call) -> bool:
+    """Whether inputs cannot be played together: the table's ``singly`` rows."""
+    row = table().get(call.name)
+    return row is not None and row.singly
 
 
 def flowing(tape: Tape) -> frozenset[int]:

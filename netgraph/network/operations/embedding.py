@@ -82,7 +82,7 @@ ROWS = [
     Operation("embedding_renorm", "affine", _renormed, _renormed.__doc__ or "", source=True),
     Operation("embedding", "affine", _embedding, _embedding.__doc__ or "", source=True),
     *(
-        Operation(name, "affine", _bag, _bag.__doc__ or "", source=True)
+        Operation(name, "affine", _bag, _bag.__doc__ or "", source=True, singly=True)
         for name in ("_embedding_bag", "_embedding_bag_forward_only")
     ),
 ]
