@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from netgraph.errors import NonFiniteError
+from netgraph.errors import InputError, NonFiniteError
 from netgraph.graph.convolution import Convolution
 from netgraph.network.blocks import Record
 from netgraph.network.numbering import Numbering
@@ -179,6 +179,12 @@ def passed(
     with torch.inference_mode(False), torch.enable_grad(), own_precision():  # whatever mode the caller is in
         logits = played.run(batch)
         values = objective(target)(played, logits)
+        if not values.requires_grad:
+            raise InputError(
+                "target= gives numbers that no change of the network would move (constants, or values behind detach(), "
+                "numpy or a comparison), so nothing flows to them: compute it from the outputs with torch, such as "
+                "logits[:, 0] - logits[:, 1]"
+            )
         values.sum().backward()
     return played, logits, values
 

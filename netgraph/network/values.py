@@ -171,7 +171,7 @@ class Run:
                         break
                 for slot in call.reads if self.keep is not None and call.index in self.tape.needed else ():
                     left[slot] -= 1
-                    if left[slot] == 0:
+                    if left[slot] == 0 and slot != stop:  # an output may be an input, which a softmax reads
                         self._values.pop(slot, None)
         value = self._values[stop]
         if self.keep is not None:
