@@ -217,7 +217,7 @@ def main() -> None:
         (
             f"ResNet-18 at 224², {size['edges']:,} edges: its size",
             f"{size['whole']:.1f} s",
-            "imports included",
+            "with imports",
             "< 5 s",
         ),
         (f"  {part['edges']:,} of them as Parquet", f"{part['wall']:.1f} s", f"{part['rate'] / 1e6:.1f} million/s", ""),

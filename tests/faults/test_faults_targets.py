@@ -23,7 +23,7 @@ from netgraph.graph.formats import FORMATS, parts
 from netgraph.graph.graph import Graph
 
 FOLDERS = ("out", "out.parquet")
-NAMES = [f"out{suffix}" for suffix in FORMATS if suffix not in (".gexf", ".graphml")]
+NAMES = [f"out{suffix}" for suffix in FORMATS]
 
 
 def in_python(script: str) -> subprocess.CompletedProcess[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import multiprocessing
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -21,7 +23,7 @@ import netgraph as ng
 from netgraph import read_graph, write_graph
 from netgraph.errors import NonFiniteError, TableError
 from netgraph.graph.equality import difference
-from netgraph.graph.formats import cutting, parquet, parts, read_activations
+from netgraph.graph.formats import cutting, parquet, read_activations
 from netgraph.graph.graph import Block, Graph, Layer
 
 
@@ -30,7 +32,6 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of about 40 rows, listed 10 at a time; vertices by sevens."""
     monkeypatch.setattr(cutting, "PART", 40)
     monkeypatch.setattr(cutting, "TILE", 10)
-    monkeypatch.setattr(parts, "TILE", 10)
     monkeypatch.setattr(parquet, "VERTICES", 7)
 
 
@@ -148,6 +149,26 @@ def test_parquet_of_some_edges_is_the_selected_graph(tmp_path: Path, rule: dict[
     csv = write_graph(graph, tmp_path / "out", **rule)  # type: ignore[arg-type]
     assert difference(read_graph(csv), read_graph(at)) is None
     assert pl.read_parquet(at / "edges").height == len(read_graph(csv).edges)
+
+
+@pytest.mark.usefixtures("small_parts")
+@pytest.mark.parametrize("how", ["threads", *multiprocessing.get_all_start_methods()])
+def test_parquet_any_executor_makes_the_same_bytes(tmp_path: Path, how: str) -> None:
+    """Forked workers, too, in which polars alone would wait for ever; convolutions are sent whole, rows are cut."""
+    graph = lenet().graph(granularity="unit")
+    here = write_graph(graph, tmp_path / "here.parquet")
+    executor: Executor = (
+        ThreadPoolExecutor(2)
+        if how == "threads"
+        else ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(how))
+    )
+    with executor:
+        there = write_graph(graph, tmp_path / "there.parquet", executor=executor)
+    files = [file.relative_to(here) for file in sorted(here.rglob("*")) if file.suffix == ".parquet"]
+    assert len(files) > 20
+    assert [file.relative_to(there) for file in sorted(there.rglob("*")) if file.suffix == ".parquet"] == files
+    assert all((here / file).read_bytes() == (there / file).read_bytes() for file in files)
+    assert difference(read_graph(here), read_graph(there)) is None
 
 
 def test_parquet_without_edges_still_opens(tmp_path: Path) -> None:
