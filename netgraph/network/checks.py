@@ -74,7 +74,8 @@ class Truth:
         if form.scale is not None:
             slope = slope * form.scale
         out = np.zeros(self.numbering.n)
-        np.add.at(out, form.full.reshape(-1).numpy(), slope.reshape(-1).numpy())
+        index = form.full.reshape(-1).numpy()
+        np.add.at(out, index[index >= 0], slope.reshape(-1).numpy()[index >= 0])  # -1: no vertex, times 0
         return out
 
 

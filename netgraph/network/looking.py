@@ -33,7 +33,19 @@ class Looking(TorchFunctionMode):
 
 
 def tell(tape: Tape, told: set[str]) -> None:
-    """Warn of each place where the model looked at values, once; ``told`` holds those that were warned of before."""
+    """Warn of each place where the model looked at values or drew some, once; ``told`` holds those of before."""
+    for call in tape.calls:
+        drawn = f"drawn {call.where}"
+        seeded = call.kwargs.get("generator") is not None  # its owner's choice, mostly a constant that is made anew
+        if call.random and call.index in tape.needed and not seeded and drawn not in told:
+            told.add(drawn)
+            warnings.warn(
+                f"{call.place()} draws random numbers, which are held fixed as they were drawn while the model was "
+                "recorded: graphs and runs are those of this draw. Leave it out of what is traced (dropout: "
+                "F.dropout(x, p, self.training)), or give the draw as an input",
+                NetgraphWarning,
+                stacklevel=2,
+            )
     for place in dict.fromkeys(tape.branches):
         if place in told:
             continue

@@ -2,7 +2,7 @@
 
 Five independent comparisons, in float64, each relative to the largest value of its kind:
 
-forward       the frozen replay against the model itself.
+forward       the frozen replay against the model itself (in float64, or link by link: netgraph.network.reference).
 weight        the emitted blocks against the operations: a forward pass through weights, gates, biases and constants at
               the input; and random values at every vertex, pushed through both, so that no edge hides behind a silent
               unit. At channel granularity the weights against the reduction of the model's own kernels.
@@ -13,21 +13,16 @@ path          the product of gated weights, summed over all paths, against autog
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
-from netgraph.network import trees
 from netgraph.network.checks import Truth, check
 from netgraph.network.frozen import PATTERN, Held, held_fixed, silent
-from netgraph.network.gaps import gap, worst
-from netgraph.network.play import play
-from netgraph.network.replay import Replay
-from netgraph.network.tape import Tape, fill
-from netgraph.network.undisturbed import undisturbed
+from netgraph.network.gaps import worst
+from netgraph.network.reference import MODEL, forward
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -59,6 +54,9 @@ class Verification:
     inputs : how many inputs were compared.
     tolerance : largest error that passes.
     granularities : at which the graphs were compared; paths are compared by units alone.
+    reference : what the frozen replay was held against: the model in float64; or, where that cannot be run or is
+        another function, the model's tape, and why (:mod:`netgraph.network.reference`).
+    uncompared : layers whose weights by channel are too many to be listed, and were not compared one by one.
 
     Examples
     --------
@@ -81,6 +79,8 @@ class Verification:
     inputs: int = 1
     tolerance: float = TOLERANCE
     granularities: tuple[str, ...] = ("unit", "channel")
+    reference: tuple[str, ...] = (MODEL,)
+    uncompared: tuple[str, ...] = ()
 
     @property
     def errors(self) -> dict[str, float]:
@@ -109,6 +109,8 @@ class Verification:
                 f"{self.inputs} input{'s' if self.inputs != 1 else ''})",
                 *rows,
                 f"  operations   {kinds}",
+                *_listed("held against", [r for r in self.reference if r != MODEL]),
+                *_listed("not compared", [f"{name}: its weights by channel are too many" for name in self.uncompared]),
                 *_listed("held fixed", [f"{h.times} {h.operation}: {h.why}" for h in self.frozen]),
                 *_listed("no flow", self.unmoved()),
                 *_listed("warnings", self.warnings),
@@ -136,11 +138,12 @@ def verify(
 ) -> Verification:
     """Compare the network's graphs with the network at each input."""
     found = dict.fromkeys(CHECKS, 0.0)
-    found["forward"] = forward_error(net, given)
+    found["forward"], references = forward(net, given, tolerance)
+    left_out: dict[str, None] = {}
     for i in range(len(given[0])):
         one = [x[i : i + 1].double() if x.is_floating_point() else x[i : i + 1] for x in given]
         for granularity in granularities:
-            for name, error in _compared(net, one, granularity).items():
+            for name, error in _compared(net, one, granularity, left_out).items():
                 found[name] = worst(found[name], error)
     numbering = net.programs.numbering("channel")
     return Verification(
@@ -156,70 +159,19 @@ def verify(
         inputs=len(given[0]),
         tolerance=tolerance,
         granularities=tuple(granularities),
+        reference=references,
+        uncompared=tuple(left_out),
     )
 
 
-def _compared(net: Network, one: list[torch.Tensor], granularity: str) -> dict[str, float]:
+def _compared(net: Network, one: list[torch.Tensor], granularity: str, left_out: dict[str, None]) -> dict[str, float]:
     """The errors at one input; what was played and made for them is gone afterwards."""
     truth = Truth(net, one, granularity)
-    return check(truth.graph(), truth)
+    errors = check(truth.graph(), truth)
+    left_out.update(dict.fromkeys(truth.uncompared))
+    return errors
 
 
 def forward_error(net: Network, given: list[torch.Tensor]) -> float:
-    """The frozen replay in float64 against the model in float64.
-
-    A model that makes tensors of its own dtype cannot be converted: then its tape, played as it was recorded, is held
-    against it, and the frozen replay against that tape in float64.
-    """
-    found = 0.0
-    for i in range(len(given[0])):
-        one = [x[i : i + 1] for x in given]
-        tape = net.programs.tape(one)
-        played = Replay(tape, net.programs.numbering("channel", one, torch.float64), torch.float64, gradients=False)
-        got = _finish(tape, played.run(one))
-        expected = _double(net, tape, one)
-        if expected is None:
-            args, kwargs = net.programs.arguments.call([x.clone() for x in one])
-            with undisturbed(net.model):
-                output = _main(tape, net.model(*args, **kwargs))
-            found = worst(found, _gap(_main(tape, play(tape, one)[0]), output))
-            expected = _main(tape, play(tape, one, torch.float64)[0])
-        found = worst(found, _gap(got, expected))
-    return found
-
-
-def _gap(got: torch.Tensor, expected: torch.Tensor) -> float:
-    return gap(got.detach().double().reshape(-1).numpy(), expected.detach().double().reshape(-1).numpy())
-
-
-def _finish(tape: Tape, logits: torch.Tensor) -> torch.Tensor:
-    """From the logits to the output: the softmax at the end, which is no part of the graph."""
-    values = {tape.logits_slot: logits}
-    for call in tape.calls:
-        if call.reads and all(s in values for s in call.reads) and call.index in tape.needed:
-            args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
-            out = call.op(*args, **kwargs)
-            values.update({s: t for s, t in zip(call.outputs, [out], strict=False) if s is not None})
-    output: torch.Tensor = torch.atleast_1d(values[tape.output_slot])
-    return output
-
-
-def _double(net: Network, tape: Tape, one: list[torch.Tensor]) -> torch.Tensor | None:
-    """The output of the model in float64; None where it has no such form."""
-    model = net.model
-    if not isinstance(model, torch.nn.Module):
-        return None
-    wide = [x.double() if x.is_floating_point() else x.clone() for x in one]
-    args, kwargs = net.programs.arguments.call(wide)
-    with undisturbed(model):
-        try:
-            output = _main(tape, copy.deepcopy(model).double()(*args, **kwargs))
-        except RuntimeError:  # tensors of another dtype inside, or weights that cannot be copied
-            return None
-    return output if output.dtype == torch.float64 else None
-
-
-def _main(tape: Tape, out: Any) -> torch.Tensor:
-    """The output that targets refer to."""
-    main: torch.Tensor = trees.reach(out, tape.chosen or ())
-    return main
+    """The frozen replay against the model itself: the first of the errors alone, without any graph."""
+    return forward(net, given, TOLERANCE)[0]

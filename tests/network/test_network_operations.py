@@ -77,6 +77,7 @@ def test_network_every_row_has_a_case_and_a_formula() -> None:
         assert (row.rule is None) == (row.kind == "control"), row.name
 
 
+@pytest.mark.filterwarnings("ignore:.*draws random numbers:netgraph.NetgraphWarning")
 @pytest.mark.parametrize("front", ["units", "channels"])
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_network_every_row_is_exact(name: str, front: str, accelerated: None) -> None:

@@ -344,3 +344,14 @@ def test_network_verify_by_one_granularity() -> None:
     assert by_unit and "path" in by_unit.errors and "(relative errors, float64, units, 2 inputs)" in str(by_unit)
     with pytest.raises(UnknownName, match="granularity 'layer'"):
         net.verify(x, granularity="layer")
+
+
+@pytest.mark.parametrize("mask", [torch.zeros(2), torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])])
+def test_network_outputs_times_zero_have_no_paths(mask: torch.Tensor) -> None:
+    """No vertex stands in an output that is 0 whatever the input is: no path ends there, and none is missed."""
+    torch.manual_seed(0)
+    fc, x = nn.Linear(4, 2), torch.randn(3, 4)
+    net = ng.trace(lambda x: fc(x) * mask, x)
+    assert max(net.verify(x).errors.values()) <= 1e-13, str(net.verify(x))
+    graph = net.graph("unit", inputs=x[:1], target=1)
+    assert graph.columns["attribution"].any() == bool(mask[1])
