@@ -152,6 +152,8 @@ class Arguments:
             return True
         if not isinstance(inputs, (tuple, list)):
             return False
+        if len(self.paths) == 1 and not self._single and 0 <= self._given[0].dim() - _depth(inputs) <= 1:
+            return True  # nested lists of numbers, perhaps of one input alone
         alike = len(inputs) == len(self.tree[0]) and not self.tree[1]
         return all(isinstance(x, torch.Tensor) for x in inputs) or self._single or (alike and isinstance(inputs, tuple))
 
@@ -218,6 +220,15 @@ def _holds(tree: Any) -> bool:
     return inside is not None and any(
         isinstance(leaf, (torch.Tensor, np.ndarray)) for _, part in inside for _, leaf in trees.leaves(part)
     )
+
+
+def _depth(x: Any) -> int:
+    """How many lists of numbers lie in one another; negative where something else does."""
+    if isinstance(x, (bool, int, float)):
+        return 0
+    if not isinstance(x, (list, tuple)) or not x or isinstance(x[0], (torch.Tensor, np.ndarray, str, Mapping)):
+        return -100
+    return 1 + _depth(x[0])
 
 
 def _numeric(x: np.ndarray[Any, Any]) -> bool:

@@ -12,7 +12,7 @@ _shown: dict[Any, Any] = {}
 
 @contextlib.contextmanager
 def heard(into: list[str]) -> Iterator[None]:
-    """Adds the text of every warning inside to ``into``, once, and shows them afterwards as they would have been.
+    """Adds the text of every warning inside to ``into``, and shows those afterwards that are new to it.
 
     >>> kept = []
     >>> with warnings.catch_warnings():
@@ -22,6 +22,7 @@ def heard(into: list[str]) -> Iterator[None]:
     >>> kept
     ['beware']
     """
+    known = set(into)
     caught: list[warnings.WarningMessage] = []
     try:
         with warnings.catch_warnings(record=True) as caught:
@@ -30,4 +31,7 @@ def heard(into: list[str]) -> Iterator[None]:
     finally:
         into += [text for text in dict.fromkeys(str(w.message) for w in caught) if text not in into]
         for w in caught:
+            if str(w.message) in known:
+                continue
+            known.add(str(w.message))
             warnings.warn_explicit(w.message, w.category, w.filename, w.lineno, registry=_shown, source=w.source)

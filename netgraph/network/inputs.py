@@ -42,6 +42,8 @@ def as_input(x: Any, example: torch.Tensor, name: str, batched: bool = True) -> 
             f"{name} holds {bad} values that are NaN or infinite; clean it first (a mask: as bool, or with "
             "torch.finfo(dtype).min)"
         )
+    if bool(t.isnan().any()):
+        raise InputError(f"{name} holds {int(t.isnan().sum())} values that are NaN; clean it first (infinity may mask)")
     return t
 
 

@@ -243,11 +243,11 @@ class Network:
         Parameters
         ----------
         granularity, reduce, bias : as for :meth:`graph`.
-        inputs : with what a single input does: flows and activations.
+        inputs : with what one input does, flows and activations: an upper bound, as an edge of weight 0 there is none.
 
         Raises
         ------
-        UnknownName : no such granularity.
+        UnknownName : no such granularity, reduction or bias.
 
         Examples
         --------
@@ -255,11 +255,11 @@ class Network:
         >>> print(ng.trace(torch.nn.Conv2d(3, 64, 3, padding=1), (3, 224, 224)).size("unit"))
         3,361,792 vertices, 86,188,800 edges, 13.5 MB
         """
+        check(self, granularity, reduce, "none", bias, "mean")
         if granularity in FINEST:
-            numbering = self.programs.numbering(granularity)
             itemsize = numpy_dtype(self.dtype).itemsize
-            return size_of(numbering, reduce, itemsize, bias, inputs, gates=granularity == "unit")
-        return coarse_size(self, granularity, reduce, bias)
+            return size_of(self.programs.numbering(granularity), reduce, itemsize, bias, inputs, granularity == "unit")
+        return coarse_size(self, granularity, reduce, bias, inputs)
 
     def flows(
         self,

@@ -80,7 +80,7 @@ def record(
     recorder = Recorder(tape, model)
     for tensor in chosen:
         tape.inputs.append(recorder.adopt(tensor))
-    with undisturbed(model), recorder.watching():
+    with undisturbed(model, tell=True), recorder.watching():
         try:
             with Looking(recorder.seen), recorder:
                 made = model(*args, **kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 
 from netgraph.errors import TooManyEdges
 from netgraph.graph import blocks as ops
@@ -72,11 +73,20 @@ def size_of(
     return Size(vertices, edges, held + vertices * columns * itemsize)
 
 
-def coarse_size(net: Network, granularity: str, reduce: str, bias: str) -> Size:
+def coarse_size(net: Network, granularity: str, reduce: str, bias: str, inputs: bool = False) -> Size:
     """The size of a graph that is made of the one of channels, which is small beside the weights themselves."""
     graph = net.graph(granularity, reduce, bias=bias)
     held = sum(ops.nbytes(block.weight) for block in graph.blocks)
-    return Size(graph.n, len(graph.edges), held + sum(np.asarray(values).nbytes for values in graph.columns.values()))
+    held += sum(np.asarray(values).nbytes for values in graph.columns.values())
+    if inputs:
+        itemsize = np.dtype("float64").itemsize  # sums of what flows between layers
+        held += graph.n * itemsize * len(SHARES)
+        for block in graph.blocks:
+            each = (
+                block.weight.data.size if sp.issparse(block.weight) else block.weight.shape[0] * block.weight.shape[1]
+            )
+            held += each * itemsize * len(FLOWS)
+    return Size(graph.n, len(graph.edges), held)
 
 
 def refuse_above(limit: int | None, found: Size, granularity: str) -> None:

@@ -100,17 +100,18 @@ def _items(container: Any) -> list[Any]:
 
 
 @contextlib.contextmanager
-def undisturbed(model: Callable[..., Any]) -> Iterator[None]:
+def undisturbed(model: Callable[..., Any], tell: bool = False) -> Iterator[None]:
     """Evaluation mode, no gradients, unfused attention, no autocast of the caller's; everything as before afterwards.
 
-    What a forward pass keeps in the attributes of its modules (a lazily made table, a counter) is forgotten.
+    ``tell``: warn where the model does something else in the mode that it was in. What a forward pass keeps in the
+    attributes of its modules (a lazily made table, a counter) is forgotten.
     """
     modules = list(model.modules()) if isinstance(model, torch.nn.Module) else []
     training, attributes = [m.training for m in modules], Attributes(modules)
     python, legacy = random.getstate(), np.random.get_state()  # noqa: NPY002 (saved and given back)
     fast, onednn = torch.backends.mha.get_fastpath_enabled(), _ONEDNN.enabled
     moody = [type(m).__name__ for m in modules if m.training and isinstance(m, _MODE_MATTERS)]
-    if moody:
+    if moody and tell:
         warnings.warn(
             f"the model is in training mode, where {moody[0]} does something else; netgraph reads it as it is in "
             "evaluation: call model.eval()",

@@ -100,7 +100,7 @@ APART: dict[str, Callable[[], nn.Module]] = {
 
 
 @pytest.mark.parametrize("name", APART)
-@pytest.mark.filterwarnings("ignore:.*looks at a value:UserWarning")
+@pytest.mark.filterwarnings("ignore:.*looks at a value:UserWarning", "ignore:.*draws random numbers:UserWarning")
 def test_inputs_that_are_only_kept_together_are_taken(name: str) -> None:
     torch.manual_seed(0)
     x = torch.randn(4, 4)

@@ -48,6 +48,7 @@ results (None for those that nobody reads).
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -55,7 +56,7 @@ from typing import Any
 
 import torch
 
-from netgraph.errors import UnsupportedOperation, unknown
+from netgraph.errors import UnsupportedOperation
 from netgraph.network.operations.patterns import held_patterns
 from netgraph.network.tape import Call, Tape, slots
 
@@ -129,12 +130,19 @@ def lookup(call: Call) -> Operation:
         from netgraph.network.operations.gate import pointwise
 
         return Operation(call.name, "gate", pointwise)
-    near = str(unknown("operation", call.name, table())).split("Known:")[0]
     raise UnsupportedOperation(
-        f"{call.place()} has no rule, so the graph would not be the network. {near}"
+        f"{call.place()} has no rule, so the graph would not be the network. {_instead(call.name)}"
         "Write the model with an operation that has one (netgraph.network.operations lists them), or say what it does "
         f"with netgraph.register_operation({call.name!r}, rule, kind=…)"
     )
+
+
+def _instead(name: str) -> str:
+    """What is meant or near, where something is; a part of a sentence in an error."""
+    if name.endswith("_loss") or "_loss_" in name:
+        return "It is a loss: trace the model without it, and give it as target=. "
+    near = difflib.get_close_matches(name, table(), n=1, cutoff=0.8)
+    return f"There is a rule for {near[0]!r}. " if near else ""
 
 
 def improvised(tape: Tape) -> list[str]:

@@ -51,10 +51,14 @@ def _join(name: str) -> Any:
 
 
 def _pad(run: Any, call: Any, x: Any, pad: Any, value: Any = 0) -> Any:
-    """Constant padding: 0 is no vertex."""
-    if value:
-        raise UnsupportedOperation(f"{call.place()} pads with {value}: pad with 0 and add a bias instead")
-    return run.pad(x, list(pad))
+    """Constant padding: 0 is no vertex, any other number a constant that is added there."""
+    around = run.pad(x, list(pad))
+    if not value:
+        return around
+    rank = len(run.shape(x))
+    padded = {rank - 1 - k for k in range(len(pad) // 2) if pad[2 * k] or pad[2 * k + 1]}
+    inside = torch.zeros([n if i in padded else 1 for i, n in enumerate(run.shape(x))], dtype=torch.float64)
+    return run.shift(around, torch.ops.aten.constant_pad_nd(inside, list(pad), value))
 
 
 def _copy(run: Any, call: Any, x: Any, source: Any, *rest: Any) -> Any:
