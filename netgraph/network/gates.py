@@ -35,44 +35,49 @@ class Gate(NamedTuple):
 def secant(fn: Function, z: torch.Tensor) -> Gate:
     """The secant (φ(z) − φ(0))/z, and φ′(0) where z is so small that the difference is mostly rounding.
 
-    There the constant is what is left, φ(z) − φ′(0)·z, so that the value stays exact. "Small": |φ′(0)·z| is at most
-    √ε·|φ(0)|, below which the secant's error, ε·|φ(0)/(φ′(0)·z)|, grows above √ε. Nowhere where φ(0) = 0.
+    There the constant is what is left, φ(z) − φ′(0)·z, so that the value stays exact. "Small": φ(z) − φ(0) and φ′(0)·z
+    are at most √ε·|φ(0)|, below which the secant's error, ε·|φ(0)/(φ′(0)·z)|, grows above √ε. Nowhere where φ(0) = 0.
     """
+    if z.dim() == 0:
+        return Gate(*[None if t is None else t.reshape(()) for t in secant(fn, z[None])])  # type: ignore[arg-type]
     with torch.no_grad():
         at_zero = fn(torch.zeros((), dtype=z.dtype, device=z.device))
         value = fn(z)
-        offset = bool((at_zero != 0).any())
-        slope = (value - at_zero).div_(z) if offset else value / z
-        constant = at_zero
-        if offset:
-            derivative, known = _slope_at_zero(fn, at_zero)
-            near = _near(z, value, at_zero, derivative) if known else z == 0
-            if near is not None:
-                slope = torch.where(near, derivative, slope)
-                constant = torch.where(near, value - derivative * z, at_zero)
+        if bool((at_zero != 0).any()):
+            slope, constant = _offset(fn, z, value, at_zero)
+        else:
+            slope, constant = value / z, at_zero
         if math.isfinite(float(slope.sum())):
             return Gate(slope, constant)
-        if not offset:
-            silent = z == 0
-            if bool(silent.any()):
-                slope = torch.where(silent, _slope_at_zero(fn, z)[0], slope)
+        silent = z == 0
+        if constant is at_zero and bool(silent.any()) and not bool(slope[silent].isfinite().all()):
+            slope = torch.where(silent, _slope_at_zero(fn, z)[0], slope)
         apart = ~(slope.isfinite() & z.isfinite())
         if not bool(apart.any()):
             return Gate(slope, constant)
         return Gate(slope.masked_fill(apart, 0), torch.where(apart, value, constant), apart)
 
 
-def _near(z: torch.Tensor, value: torch.Tensor, at_zero: torch.Tensor, slope: torch.Tensor) -> torch.Tensor | None:
-    """Where φ(z) − φ(0) is mostly rounding; None where it is nowhere."""
-    size = at_zero.abs() * math.sqrt(torch.finfo(z.dtype).eps)
-    if bool((slope == 0).any()):  # flat at 0: the difference itself says how near
-        near = ((value - at_zero).abs() <= size) & ((z * slope).abs() <= size)
-    else:
-        reach = size / slope.abs()
-        if z.numel() == 0 or float(torch.linalg.vector_norm(z, -math.inf)) > float(reach.max()):
-            return None
-        near = z.abs() <= reach
-    return near if bool(near.any()) else None
+def _offset(
+    fn: Function, z: torch.Tensor, value: torch.Tensor, at_zero: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(slope, constant) of a function with φ(0) ≠ 0. The few elements near 0 are mended one by one."""
+    rise = value - at_zero
+    eps = torch.finfo(z.dtype).eps
+    near = (rise.abs() <= at_zero.abs() * math.sqrt(eps)).nonzero(as_tuple=True)
+    slope = rise.div_(z)
+    if not len(near[0]):
+        return slope, at_zero
+    derivative, known = _slope_at_zero(fn, at_zero)
+    base, here, its_slope = at_zero.expand(z.shape)[near], z[near], derivative.expand(z.shape)[near]
+    small = (its_slope * here).abs() <= base.abs() * math.sqrt(eps) if known else here == 0
+    slope[near] = torch.where(small, its_slope, slope[near])
+    rest = torch.where(small, value[near] - base - its_slope * here, 0)
+    if bool((rest.abs() <= 2 * eps * base.abs()).all()):  # no more than the rounding of φ(0): where φ′(0) is not 0
+        return slope, at_zero
+    constant = at_zero.expand(z.shape).clone()
+    constant[near] += rest
+    return slope, constant
 
 
 def _slope_at_zero(fn: Function, like: torch.Tensor) -> tuple[torch.Tensor, bool]:

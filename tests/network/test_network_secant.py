@@ -88,6 +88,13 @@ def test_network_functions_through_zero_have_the_plain_secant() -> None:
             assert np.allclose(gate.slope[:3], slope, rtol=1e-15)
 
 
+@pytest.mark.parametrize("z", [0.0, 1e-9, 2.0])
+def test_network_a_gate_of_a_single_number(z: float) -> None:
+    gate = secant(torch.sigmoid, torch.tensor(z))
+    assert gate.slope.shape == gate.constant.shape == ()
+    assert gate.slope.item() == pytest.approx(0.25 if z < 1 else (1 / (1 + math.exp(-2)) - 0.5) / 2)
+
+
 def test_network_a_step_without_a_derivative_has_the_plain_secant() -> None:
     ones: Any = torch.ones((), dtype=torch.float64)
     gate = secant(lambda z: torch.heaviside(z, ones.to(z)), torch.tensor([-2.0, 0.0, 1e-9, 3.0]))
