@@ -61,7 +61,8 @@ def _carried(tape: Tape, sources: set[int]) -> set[int]:
 def _nothing_flows(tape: Tape, sources: set[int]) -> str:
     """The last operation before the output that reads a carried value and lets none through."""
     for call in tape.calls:
-        if call.index in tape.needed and any(tape.dtypes[s].is_complex for s in call.outputs if s is not None):
+        complex_ = call.index in tape.needed and any(tape.dtypes[s].is_complex for s in call.outputs if s is not None)
+        if complex_ and call.name != "_to_copy":  # what the numbers were made complex for
             return (
                 f"no value flows from the input to the output: {call.place()} makes complex numbers, which have no "
                 "vertices. Write it with real ones: a Fourier transform is a product with two constant matrices, of "
