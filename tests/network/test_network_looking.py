@@ -96,9 +96,13 @@ def test_network_a_whole_way_through_numpy_is_an_error() -> None:
 
 
 def test_network_constants_of_a_model_are_no_detour() -> None:
-    """Literals, tensors of a closure and random numbers are the same at every input: nothing is told."""
+    """Literals, tensors of a closure and random numbers are the same at every input: only the draw is told."""
     table, model = torch.randn(3), nn.Linear(4, 3)
-    net = ng.trace(lambda x: model(x) * torch.tensor([1.0, 2.0, 3.0]) + table + torch.rand(3) + np.float32(0.5), (4,))
+    with pytest.warns(NetgraphWarning, match="aten::rand .*draws random numbers") as told:
+        net = ng.trace(
+            lambda x: model(x) * torch.tensor([1.0, 2.0, 3.0]) + table + torch.rand(3) + np.float32(0.5), (4,)
+        )
+    assert len(told) == 1
     assert net.verify(torch.randn(2, 4))
 
 
