@@ -16,6 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 from rich.text import Text
 
 
@@ -51,8 +52,10 @@ def edges_bar(text: str, console: Console | None = None) -> Iterator[Callable[[i
     if not console.is_terminal:
         yield None
         return
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), _Rate())
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bar:
+    whole = Column(no_wrap=True)  # a long path is cut short before the counts are
+    where = TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=False, overflow="ellipsis"))
+    counts = (MofNCompleteColumn(table_column=whole), _Rate(whole), TimeRemainingColumn(table_column=whole))
+    with Progress(where, BarColumn(), *counts, console=console, transient=True) as bar:
         task = bar.add_task(text, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -113,9 +113,12 @@ class Programs:
     def _settled(self, tape: Tape, one: list[torch.Tensor]) -> Tape:
         """The tape of a model that has run before: what it makes once and keeps (outside of its modules) is made.
 
-        Only values that do not come from the input can be kept: without any, there is nothing to look for.
+        Only values that do not come from the input can be kept: without any, there is nothing to look for. A view
+        of a parameter, as every Linear layer takes one, is the same kept or made anew.
         """
-        made = (c for c in tape.calls if c.index in tape.needed and not c.random)
+        made = (
+            c for c in tape.calls if c.index in tape.needed and not c.random and not getattr(c.op, "is_view", False)
+        )
         if self._steady or tape.branches or all(any(s in tape.dependent for s in c.outputs) for c in made):
             return tape
         again = self._record(one)
