@@ -1,0 +1,91 @@
+/** What a drawing function is given: where things stand, which colours hold, and what is in focus. */
+
+import type { EdgeValues, Model, Reading } from "../core/model";
+import type { State } from "../core/state";
+
+export interface Box {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+  folded: boolean;
+}
+
+/** Where everything stands, in stage units (y down); changes when layers are folded. */
+export interface Place {
+  x: Float32Array;
+  y: Float32Array;
+  /** Half the side of a vertex's square. */
+  half: Float32Array;
+  /** One a layer. */
+  boxes: Box[];
+  width: number;
+  height: number;
+}
+
+export type Rgb = readonly [number, number, number];
+
+/** The style sheet's colours, so that canvas, legend and panel cannot differ. */
+export interface Palette {
+  dark: boolean;
+  background: Rgb;
+  card: Rgb;
+  text: Rgb;
+  dim: Rgb;
+  line: Rgb;
+  positive: Rgb;
+  negative: Rgb;
+  vertex: Rgb;
+  modules: Rgb[];
+}
+
+export interface Frame {
+  context: CanvasRenderingContext2D;
+  /** Of the stage in CSS pixels; the context is scaled by `ratio`, so drawing is in CSS pixels. */
+  width: number;
+  height: number;
+  ratio: number;
+  /** CSS pixels a stage unit. */
+  zoom: number;
+  toX(x: number): number;
+  toY(y: number): number;
+  place: Place;
+  palette: Palette;
+  model: Model;
+  state: Readonly<State>;
+  reading: Reading;
+  values: EdgeValues;
+  /** Hovered or selected vertex. */
+  focus: number | null;
+  /** Vertices that stay bright while something is in focus; null: all. */
+  lit: ReadonlySet<number> | null;
+}
+
+/** What the stage offers the rest of the page. */
+export interface Stage {
+  /** Show everything. */
+  fit(): void;
+  /** Bring a vertex into sight without leaving the zoom. */
+  reveal(vertex: number): void;
+  zoomBy(factor: number): void;
+  panBy(dx: number, dy: number): void;
+  /** Vertex under a point of the window (client coordinates). */
+  vertexAt(x: number, y: number): number | null;
+  /** Where a vertex stands in the stage, CSS pixels. */
+  point(vertex: number): { x: number; y: number };
+  /** The finished picture (all edges), `scale` times the size on screen. */
+  picture(scale: number): Promise<HTMLCanvasElement>;
+  /** The same as SVG text: the strongest edges as paths, vertices, headings. */
+  svg(): string;
+  /** Draw now, wholly, without waiting for a frame (printing, tests). */
+  finish(): void;
+  timings: Timings;
+}
+
+/** Milliseconds since the page began to load; `frames`: durations of the last 600 frames. */
+export interface Timings {
+  decoded: number;
+  first: number;
+  complete: number;
+  frames: number[];
+}
