@@ -49,7 +49,7 @@ def plain_column(name: str, values: Any) -> Array:
     """
     packed = hasattr(values, "dtype") and not isinstance(values.dtype, np.dtype)
     try:
-        array = values.to_numpy(dtype=object, na_value=None) if packed else np.asarray(values)
+        array = values.to_numpy(dtype=object, na_value=None) if packed else _array(values)
     except ValueError as error:  # lists of different lengths
         raise GraphError(
             f"vertex column {name!r} holds lists; expected one number, truth or text per vertex"
@@ -67,6 +67,15 @@ def plain_column(name: str, values: Any) -> Array:
                 return numbers
     kinds = sorted({type(entry).__name__ for entry in array.flat})[:4]
     raise GraphError(f"vertex column {name!r} holds {', '.join(kinds)} values; expected numbers, truths or text")
+
+
+def _array(values: Any) -> Array:
+    if not isinstance(values, (list, tuple)) or not any(isinstance(entry, str) for entry in values):
+        return np.asarray(values)
+    array = np.empty(len(values), dtype=object)  # numpy's own type of text drops NUL characters at the end
+    for i, entry in enumerate(values):
+        array[i] = entry
+    return array
 
 
 def check_reserved(columns: Mapping[str, Any]) -> None:

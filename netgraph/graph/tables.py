@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from netgraph.errors import GraphError
 from netgraph.graph import blocks as ops
 from netgraph.graph.columns import column_series, plain_column, text_array, to_pandas_frame
 from netgraph.graph.dense import absolute
@@ -88,6 +89,13 @@ def id_series(graph: Graph) -> pl.Series:
 
 def layer_ids(layer: Layer, first: int = 0, last: int | None = None) -> pl.Series:
     """The ids that the vertices of a layer have by default; those of its vertices first … last - 1."""
+    try:
+        layer.name.encode()
+    except UnicodeEncodeError as error:
+        raise GraphError(
+            f"layer {layer.name!r} has half a character (a lone surrogate) in its name, which no text of ids can hold; "
+            "rename the layer"
+        ) from error
     axes = [pl.Series(axis).cast(pl.String) for axis in coordinates(layer, first, last)]
     frame = pl.DataFrame({str(i): axis for i, axis in enumerate(axes)})
     text = pl.concat_str([pl.lit(f"{layer.name}:"), pl.concat_str(pl.all(), separator=",")])

@@ -256,7 +256,7 @@ def test_xml_refuses_what_it_has_no_word_for(tmp_path: Path, suffix: str) -> Non
         write_graph(graph.with_columns(big=np.array([1, 2, 3, 2**63], dtype=np.uint64)), path)
     with pytest.raises(TableError, match="the vertices cannot have a column 'Type': Gephi takes it for the direction"):
         write_graph(graph.with_columns(Type=[1, 2, 3, 4]), path)
-    with pytest.raises(TableError, match="is there twice, once what XML cannot hold is replaced"):
+    with pytest.raises(TableError, match=r"is there twice; ids must be unique \(once what not every tool can read"):
         write_graph(graph.with_columns(id=["a\x01", "a\x02", "b", "c"]), path)
     with pytest.raises(TableError, match=r"have no place for activations: write a folder, \.parquet or \.npz"):
         write_graph(graph, path, activations=pd.DataFrame(np.eye(4), columns=graph.ids))

@@ -20,6 +20,7 @@ from netgraph.graph.formats.disk import write_whole
 from netgraph.graph.formats.export import Export
 from netgraph.graph.formats.swap import replacing
 from netgraph.graph.formats.tables import TableWriter, quoted
+from netgraph.graph.formats.text import CSV, Rule, cleaned
 from netgraph.graph.graph import Block, Graph
 from netgraph.graph.tables import EdgeTile, value_columns, vertex_frame
 
@@ -44,6 +45,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     profile, activations = export.profile, export.activations
     check_target(path, export.overwrite)
+    given, (graph, replaced) = graph, cleaned(graph, CSV)
     vertices = vertex_frame(graph, positions=True)
     vertices = vertices.select(profile.vertex_columns(graph, vertices.columns))
     check_graph(graph, vertices["id"], vertices.columns, profile.edge_columns(graph))
@@ -55,11 +57,11 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
             if any(block.gate is not None or block.constant is not None for block in graph.blocks):
                 writer.write("gates.csv", ["block", "source", "gate", "constant"], _gate_frames(graph, fields["id"]))
             if activations is not None:
-                frame = activation_frame(activations, vertices["id"])
+                frame = activation_frame(activations, vertices["id"], CSV)
                 writer.write("activations.csv", frame.columns, [quoted(frame)])
-            manifest = about.describe(graph, writer.entries(), export)
+            manifest = about.describe(given, writer.entries(), export) | {"replaced": replaced}
         if activations is not None:
-            manifest["activations"] = about.describe_activations(activations)
+            manifest["activations"] = about.describe_activations(activations, CSV)
         text = json.dumps(manifest, indent=1, allow_nan=False)
         write_whole(folder / "manifest.json", [(text + "\n").encode("ascii")])
     return path
@@ -122,8 +124,8 @@ def _optional(block: Block, name: str, size: int) -> pl.Series:
     return pl.Series(about.written(np.asarray(values), f"{name} of block {block.source} -> {block.target}"))
 
 
-def activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """Activations as rows of a table: the input's name, then a column per vertex."""
+def activation_frame(table: pd.DataFrame, ids: pl.Series, rule: Rule) -> pl.DataFrame:
+    """Activations as rows of a table: the input's name, then a column per vertex; text as `rule` has it."""
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
@@ -132,7 +134,7 @@ def activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
             "vertex ids: pandas.DataFrame(array, columns=graph.ids)"
         )
     known = set(ids.to_list())
-    columns = [str(name) for name in table.columns]
+    columns = [rule.clean(str(name)) for name in table.columns]
     for name in columns:
         if name not in known:
             raise unknown("vertex", name, ids.to_list(), " in the activations")
@@ -143,5 +145,5 @@ def activation_frame(table: pd.DataFrame, ids: pl.Series) -> pl.DataFrame:
     if len(set(columns)) < len(columns):
         raise TableError("the activations name a vertex twice; expected one column per vertex id")
     values = about.written(table.to_numpy(), "activations")
-    labels = pl.Series("input", [str(label) for label in table.index], dtype=pl.String)
+    labels = pl.Series("input", [rule.clean(str(label)) for label in table.index], dtype=pl.String)
     return pl.DataFrame([labels, *(pl.Series(name, values[:, i]) for i, name in enumerate(columns))])

@@ -14,6 +14,7 @@ from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats import starter
 from netgraph.graph.formats.swap import recover
 from netgraph.graph.formats.tables import check_file, header, read_table
+from netgraph.graph.formats.text import clean_csv, restore
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.graph.tables import POSITIONS
 
@@ -56,8 +57,6 @@ def read(path: Path) -> Graph:
 
 def read_activations(path: Path) -> pd.DataFrame:
     """See :func:`netgraph.graph.formats.read_activations`."""
-    import pandas as pd
-
     recover(path)
     manifest, at = about.load(path), path / "activations.csv"
     if "activations" not in manifest:
@@ -66,14 +65,13 @@ def read_activations(path: Path) -> pd.DataFrame:
     check_file(at, entry)
     names = header(at)[1:]
     frame = read_table(at, entry, {"input": pl.String, **dict.fromkeys(names, _parsed([said["dtype"]]))})
-    labels = frame["input"].to_list()
-    index = pd.Index([int(label) for label in labels] if said["index"] == "int64" else labels, name=said["name"])
-    return pd.DataFrame(frame.drop("input").to_numpy().astype(said["dtype"]), index=index, columns=names)
+    return about.activations_of(said, frame.drop("input").to_numpy(), names, frame["input"].to_list())
 
 
 def _vertices(folder: Path, manifest: about.Manifest, n: int) -> tuple[pl.Series, dict[str, Array]]:
     kinds: dict[str, str] = manifest["columns"]
-    types = {"id": pl.String, **{name: _parsed_as(name, kind) for name, kind in kinds.items()}}
+    called = {name: in_file(manifest, name) for name in kinds}
+    types = {"id": pl.String, **{called[name]: _parsed_as(name, kind) for name, kind in kinds.items()}}
     frame = read_table(folder / "vertices.csv", manifest["files"]["vertices.csv"], types)
     if len(frame) != n:
         raise TableError(f"{folder}/vertices.csv has {len(frame):,} rows, its layers hold {n:,} vertices")
@@ -82,7 +80,15 @@ def _vertices(folder: Path, manifest: about.Manifest, n: int) -> tuple[pl.Series
         twice = ids.filter(ids.is_duplicated())
         what = "a vertex without an id" if ids.null_count() else f"vertex id {twice[0]!r} more than once"
         raise TableError(f"{folder}/vertices.csv holds {what}")
-    return ids, {name: column(frame[name], name, kind) for name, kind in kinds.items()}
+    columns = {name: column(frame[called[name]], name, kind) for name, kind in kinds.items()}
+    for name, were in manifest.get("replaced", {}).items():
+        restore(columns[name], were)
+    return ids, columns
+
+
+def in_file(manifest: about.Manifest, name: str) -> str:
+    """What the tables call a column; before text was cleaned, the same."""
+    return clean_csv(name) if "replaced" in manifest else name
 
 
 def _parsed_as(name: str, kind: str) -> Any:
@@ -105,8 +111,9 @@ def _blocks(folder: Path, manifest: about.Manifest, layers: dict[str, Layer], id
     ends = [called["source"], called["target"]]
     types: dict[str, Any] = dict.fromkeys(ends, vertex)
     types[called["weight"]] = _parsed([e["dtype"] for e in entries])
-    types |= {name: _parsed([e["values"][name] for e in entries if name in e["values"]]) for name in names}
-    frame = read_table(at, manifest["files"]["edges.csv"], types)
+    held = {in_file(manifest, name): name for name in names}
+    types |= {said: _parsed([e["values"][n] for e in entries if n in e["values"]]) for said, n in held.items()}
+    frame = read_table(at, manifest["files"]["edges.csv"], types).rename(held)
     frame = frame.with_columns(pl.col(ends).to_physical())
     return blocks_of(at, manifest, layers, frame, _gates(folder, manifest, layers))
 

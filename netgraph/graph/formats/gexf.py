@@ -33,6 +33,7 @@ SMALLEST, LARGEST = 2.0, 20.0
 def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     vertices = markup.sheet(graph, export, FORMAT)
+    graph = vertices.graph
     drawn = ("id", "label", *(name for name in ("x", "y") if name not in graph.columns))
     of_vertices = [_attribute(name, dtype) for name, dtype in vertices.frame.schema.items() if name not in drawn]
     types = {name: dtype for name, dtype in markup.edge_types(graph, export).items() if name != "weight"}

@@ -24,6 +24,7 @@ NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
 def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     vertices = markup.sheet(graph, export, FORMAT)
+    graph = vertices.graph
     names = [name for name in vertices.frame.columns if name != "id"]
     of_vertices = {name: _attribute(f"v{i}", name, vertices.frame.schema[name]) for i, name in enumerate(names)}
     types = markup.edge_types(graph, export)

@@ -15,6 +15,7 @@ from netgraph.graph import blocks as ops
 from netgraph.graph.columns import plain_column
 from netgraph.graph.equality import plain
 from netgraph.graph.formats.export import Export
+from netgraph.graph.formats.text import Rule, clean_texts, restore
 from netgraph.graph.graph import SCHEMA, Graph, Layer
 
 if TYPE_CHECKING:
@@ -61,15 +62,27 @@ def describe(graph: Graph, files: dict[str, Any], export: Export, kind: str = FO
     }
 
 
-def describe_activations(table: pd.DataFrame) -> Manifest:
-    """What the table of activations alone cannot say."""
+def describe_activations(table: pd.DataFrame, rule: Rule) -> Manifest:
+    """What the table of activations, whose text is as `rule` has it, cannot say."""
     whole = all(isinstance(label, (int, np.integer)) and not isinstance(label, bool) for label in table.index)
     name = table.index.name
+    texts = [np.array([str(label) for label in labels], dtype=object) for labels in (table.columns, table.index)]
     return {
         "dtype": str(table.to_numpy().dtype),
         "index": "int64" if whole else "text",
         "name": None if name is None else str(name),
+        "replaced": [clean_texts(text, rule)[1] for text in texts],
     }
+
+
+def activations_of(said: Manifest, values: Array, columns: list[str], labels: list[str]) -> pd.DataFrame:
+    """The table of activations as it was, from what a file holds of it and what its manifest says."""
+    import pandas as pd
+
+    both = zip((columns, labels), said.get("replaced", ({}, {})), strict=True)
+    names, rows = (restore(np.array(texts, dtype=object), were).tolist() for texts, were in both)
+    index = pd.Index([int(label) for label in rows] if said["index"] == "int64" else rows, name=said["name"])
+    return pd.DataFrame(values.astype(said["dtype"]), index=index, columns=names)
 
 
 def load(folder: Path, kind: str = FORMAT) -> Manifest:

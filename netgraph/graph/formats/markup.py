@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import io
 import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from netgraph.errors import TableError
-from netgraph.graph.columns import plain_column
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.checks import check_readable
 from netgraph.graph.formats.csv import OF_WEIGHT, check_finite
 from netgraph.graph.formats.export import Export
+from netgraph.graph.formats.text import INSTEAD, NOT_XML, TYPED, cleaned, storable
 from netgraph.graph.graph import Graph
 from netgraph.graph.tables import EdgeTile, value_columns, vertex_frame
 
@@ -25,9 +24,6 @@ Array = np.ndarray[Any, Any]
 
 CHUNK = 100_000
 """Rows made at a time."""
-NOT_XML = "[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
-"""Characters that no XML 1.0 file may hold, in whatever disguise."""
-INSTEAD = "\ufffd"
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": "&#9;", "\n": "&#10;", "\r": "&#13;"}
 
 TYPES: dict[Any, tuple[str, str]] = {
@@ -95,20 +91,6 @@ def escape(text: str) -> str:
     return str(escaped(pl.Series([storable(text)]))[0])
 
 
-def clean(text: str) -> str:
-    """A text as it is read back.
-
-    >>> clean("a\\x00<b")
-    'a\ufffd<b'
-    """
-    return re.sub(NOT_XML, INSTEAD, storable(text))
-
-
-def storable(text: str) -> str:
-    """Halves of characters (lone surrogates), which no file of text can hold, replaced."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 # -- what is written --------------------------------------------------------------------------------------
 
 
@@ -118,10 +100,12 @@ class Sheet:
 
     Attributes
     ----------
+    graph : it, names and text as XML can hold them.
     frame : the columns, text escaped.
     manifest : the JSON that gives back an equal graph, escaped.
     """
 
+    graph: Graph
     frame: pl.DataFrame
     manifest: str
 
@@ -136,40 +120,16 @@ def sheet(graph: Graph, export: Export, kind: str) -> Sheet:
     """
     if export.activations is not None:
         raise TableError("GEXF and GraphML have no place for activations: write a folder, .parquet or .npz")
-    replaced, graph = _replaced(graph)
+    given, (graph, replaced) = graph, cleaned(graph, TYPED)
     frame = vertex_frame(graph, positions=True)
     frame = frame.select(export.profile.vertex_columns(graph, frame.columns))
     frame = frame.with_columns(_signed(column) for column in frame if column.dtype == pl.UInt64)
     text = [name for name, dtype in frame.schema.items() if dtype == pl.String]
     frame = frame.with_columns(escaped(frame[name]).alias(name) for name in text)
     for table, columns in (("vertices", frame.columns), ("edges", export.profile.edge_columns(graph))):
-        check_readable(f"the {table}", [clean(name) for name in columns])
-    ids = frame["id"]
-    if ids.n_unique() < len(ids):
-        raise TableError(
-            f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice, once what XML cannot hold is replaced; "
-            "rename layers or vertices"
-        )
-    described = about.describe(graph, {}, export, kind) | {"replaced": replaced}
-    return Sheet(frame, escape(json.dumps(described, allow_nan=False)))
-
-
-def _replaced(graph: Graph) -> tuple[dict[str, dict[str, str]], Graph]:
-    """(column -> number of a vertex -> its text, where XML cannot hold it; the graph without halves of characters)."""
-    found: dict[str, dict[str, str]] = {}
-    columns: dict[str, Array] = {}
-    for name, values in graph.columns.items():
-        column = plain_column(name, values)
-        if column.dtype != object:
-            continue
-        halves = [i for i, text in enumerate(column.tolist()) if text is not None and storable(text) != text]
-        clean = column.copy()
-        for i in halves:
-            clean[i] = storable(column[i])
-        lost = pl.Series(clean.tolist(), dtype=pl.String).str.contains(NOT_XML).fill_null(False)
-        if places := sorted({*halves, *lost.arg_true().to_list()}):
-            found[name], columns[name] = {str(i): column[i] for i in places}, clean
-    return found, replace(graph, columns={**graph.columns, **columns}) if columns else graph
+        check_readable(f"the {table}", columns)
+    described = about.describe(given, {}, export, kind) | {"replaced": replaced}
+    return Sheet(graph, frame, escape(json.dumps(described, allow_nan=False)))
 
 
 def _signed(column: pl.Series) -> pl.Series:

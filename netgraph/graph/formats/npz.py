@@ -24,6 +24,7 @@ from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.csv import activation_frame
 from netgraph.graph.formats.export import Export
 from netgraph.graph.formats.single import check_is_file, writing
+from netgraph.graph.formats.text import AS_IT_IS, TYPED, cleaned
 from netgraph.graph.graph import Block, Graph
 from netgraph.graph.sliding import Geometry, Sliding
 from netgraph.graph.tables import id_series
@@ -46,7 +47,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
         raise TableError(f"profile {export.profile.name!r}: .npz has no columns to name; leave the profile out")
     activations = export.activations
     if activations is not None:
-        activation_frame(activations, id_series(graph))  # refuses what is no such table
+        activation_frame(activations, id_series(cleaned(graph, TYPED).graph), TYPED)  # refuses what is no such table
     total, done = export.edges(graph) if export.progress else 0, 0
     with writing(path, export.overwrite) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         store = _Store(archive)
@@ -68,7 +69,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
                 store.forget()
         manifest["vertices"] = {name: store.held(plain_column(name, values)) for name, values in graph.columns.items()}
         if activations is not None:
-            manifest["activations"] = about.describe_activations(activations) | {
+            manifest["activations"] = about.describe_activations(activations, AS_IT_IS) | {
                 "columns": store.held(np.array([str(name) for name in activations.columns], dtype=object)),
                 "labels": store.held(np.array([str(label) for label in activations.index], dtype=object)),
                 "array": store.held(activations.to_numpy()),

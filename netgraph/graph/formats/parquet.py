@@ -32,6 +32,7 @@ from netgraph.graph.formats.parquet_read import read_activations as read_activat
 from netgraph.graph.formats.parts import TILE, Edges, Listed, Part, frame
 from netgraph.graph.formats.spread import all_made
 from netgraph.graph.formats.staging import staged
+from netgraph.graph.formats.text import TYPED, cleaned
 from netgraph.graph.graph import Block, Graph
 from netgraph.graph.tables import id_series, value_columns, vertex_frames
 
@@ -48,26 +49,27 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
     check_target(path, export.overwrite, FORMAT)
     if export.profile.name != "default":
         raise TableError(f"profile {export.profile.name!r}: tables of Parquet have one form; leave the profile out")
+    given, (graph, replaced) = graph, cleaned(graph, TYPED)
     vertices = vertex_frames(graph, VERTICES, positions=True)
     first = next(vertices)
     check_columns("vertices.parquet", first.columns)
     check_columns("edges", ["source", "target", "weight", "kind", "layer", *value_columns(graph)])
-    with staged(path, _plan(graph, export)) as folder:
+    with staged(path, _plan(given, export)) as folder:
         table = _Tables(folder)
         table.write("vertices.parquet", first.schema, lambda: vertex_frames(graph, VERTICES, positions=True))
         if any(block.gate is not None or block.constant is not None for block in graph.blocks):
             frames = list(_gate_frames(graph))
             table.write("gates.parquet", frames[0].schema, lambda: iter(frames))
         if export.activations is not None:
-            activations = activation_frame(export.activations, id_series(graph))
+            activations = activation_frame(export.activations, id_series(graph), TYPED)
             table.write("activations.parquet", activations.schema, lambda: iter([activations]))
         parts = _write_edges(graph, export, folder)
         files = {part["file"]: {name: part[name] for name in ("rows", "bytes", "sha256")} for part in parts}
-        manifest = about.describe(graph, table.entries | files, export, FORMAT)
+        manifest = about.describe(given, table.entries | files, export, FORMAT) | {"replaced": replaced}
         manifest["edge_columns"] = {name: name for name in ("source", "target", "weight", "kind")}
         manifest["parts"] = [{"file": part["file"], "block": part["block"]} for part in parts if part["block"] >= 0]
         if export.activations is not None:
-            manifest["activations"] = about.describe_activations(export.activations)
+            manifest["activations"] = about.describe_activations(export.activations, TYPED)
         _leave_only(folder / "export", set(manifest["files"]))
         text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
         write_whole(folder / "export" / "manifest.json", [text.encode("ascii")])

@@ -14,6 +14,7 @@ from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.manifest import PARQUET
 from netgraph.graph.formats.swap import recover
 from netgraph.graph.formats.tables import Entry, check_file
+from netgraph.graph.formats.text import clean, restore
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.graph.tables import POSITIONS
 
@@ -44,18 +45,14 @@ def read(path: Path) -> Graph:
 
 def read_activations(path: Path) -> pd.DataFrame:
     """See :func:`netgraph.graph.formats.read_activations`."""
-    import pandas as pd
-
     recover(path)
     manifest = about.load(path, PARQUET)
     if "activations" not in manifest:
         raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
     said = manifest["activations"]
     frame = _table(path, manifest, "activations.parquet")
-    labels = frame["input"].to_list()
-    frame = frame.drop("input")
-    index = pd.Index([int(label) for label in labels] if said["index"] == "int64" else labels, name=said["name"])
-    return pd.DataFrame(frame.to_numpy().astype(said["dtype"]), index=index, columns=frame.columns)
+    values = frame.drop("input")
+    return about.activations_of(said, values.to_numpy(), values.columns, frame["input"].to_list())
 
 
 def _table(folder: Path, manifest: about.Manifest, name: str, columns: list[str] | None = None) -> pl.DataFrame:
@@ -74,10 +71,19 @@ def _table(folder: Path, manifest: about.Manifest, name: str, columns: list[str]
 
 def _columns(folder: Path, manifest: about.Manifest, n: int) -> dict[str, Array]:
     kinds: dict[str, str] = manifest["columns"]
-    frame = _table(folder, manifest, "vertices.parquet", ["id", *(name for name in kinds if name != "id")])
+    called = {name: in_file(manifest, name) for name in kinds}
+    frame = _table(folder, manifest, "vertices.parquet", list(dict.fromkeys(["id", *called.values()])))
     if len(frame) != n:
         raise TableError(f"{folder}/vertices.parquet has {len(frame):,} rows, its layers hold {n:,} vertices")
-    return {name: _column(frame[name], name, kind) for name, kind in kinds.items()}
+    columns = {name: _column(frame[called[name]], name, kind) for name, kind in kinds.items()}
+    for name, were in manifest.get("replaced", {}).items():
+        restore(columns[name], were)
+    return columns
+
+
+def in_file(manifest: about.Manifest, name: str) -> str:
+    """What the tables call a column; before text was cleaned, the same."""
+    return clean(name) if "replaced" in manifest else name
 
 
 def _column(series: pl.Series, name: str, kind: str) -> Array:
@@ -117,7 +123,8 @@ def _block(
     ends = [np.zeros(0 if dense else entry["rows"], dtype=width) for _ in range(2)]
     first = 0
     for file in files:
-        frame = _table(folder, manifest, file, ["source", "target", *types])
+        held = {in_file(manifest, name): name for name in types}
+        frame = _table(folder, manifest, file, ["source", "target", *held]).rename(held)
         last = first + len(frame)
         if last > entry["rows"]:
             break

@@ -18,8 +18,8 @@ from netgraph.errors import GraphError, TableError, unknown
 from netgraph.graph.columns import to_pandas_frame
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.csv_read import TYPES, blocks_of, called_in, column
-from netgraph.graph.formats.markup import clean
 from netgraph.graph.formats.single import check_is_file
+from netgraph.graph.formats.text import clean, restore
 from netgraph.graph.graph import Graph
 from netgraph.graph.tables import POSITIONS
 
@@ -313,10 +313,7 @@ def _vertex_column(manifest: about.Manifest, vertices: pl.DataFrame, name: str, 
     title = "id" if name == "id" else f":{clean(name)}"
     given = vertices[title] if title in vertices.columns else pl.Series([None] * len(vertices), dtype=pl.String)
     if kind == "text":
-        texts = np.array(given.to_list(), dtype=object)
-        for at, text in manifest["replaced"].get(name, {}).items():
-            texts[int(at)] = text
-        return texts
+        return restore(np.array(given.to_list(), dtype=object), manifest["replaced"].get(name, {}))
     if kind == "bool":
         return (given == "true").fill_null(False).to_numpy()
     return column(given.cast(pl.Int64 if name in POSITIONS else TYPES[kind]), name, kind)
