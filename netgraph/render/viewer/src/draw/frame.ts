@@ -11,14 +11,29 @@ export interface Box {
   folded: boolean;
 }
 
+/** Where the edges of a block run between two columns: x of the source column's right and the target's left side. */
+export interface Route {
+  leave: number;
+  arrive: number;
+  /**
+   * Edges that pass columns: down to `level` (and up to `band` further) between `leave` and `from`, along it until
+   * `to`, and up again until `arrive`; null: straight across the gap.
+   */
+  arc: { from: number; to: number; level: number; band: number } | null;
+}
+
 /** Where everything stands, in stage units (y down); changes when layers are folded. */
 export interface Place {
   x: Float32Array;
   y: Float32Array;
   /** Half the side of a vertex's square. */
   half: Float32Array;
+  /** Height at which a vertex's edges leave and arrive: inside its square, a little different along a row. */
+  port: Float32Array;
   /** One a layer. */
   boxes: Box[];
+  /** One a block. */
+  routes: Route[];
   width: number;
   height: number;
 }
