@@ -197,12 +197,14 @@ class Graph:
     blocks : the edges.
     columns : arrays with one entry per vertex: "bias", "activation", results of an analysis …
     meta : schema and library versions, model hash, input shape, granularity, reduction, seed …
+    origin : the network that it was made from, where it is at hand: for pages of further inputs. Never written.
     """
 
     layers: tuple[Layer, ...]
     blocks: tuple[Block, ...]
     columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
+    origin: Any = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def graphs_over(
             graph = gauges.of(flows.numbering).apply(graph)
         if bias == "vertex" and isinstance(flows, Flows):
             graph = bias_vertices(graph, flows.biases / flows.count)
-        graphs[label] = coarse(graph, granularity, flows.numbering, reduce)
+        graphs[label] = replace(coarse(graph, granularity, flows.numbering, reduce), origin=net)
     return graphs
 
 

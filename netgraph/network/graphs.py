@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from netgraph.errors import InputError, unknown
@@ -55,4 +56,4 @@ def of_weights(net: Network, granularity: str, reduce: str, gauge: str, bias: st
         graph = gauge_of(numbering, graph).apply(graph)
     if bias == "vertex":
         graph = bias_vertices(graph)
-    return coarse(graph, granularity, numbering, reduce)
+    return replace(coarse(graph, granularity, numbering, reduce), origin=net)
