@@ -1,0 +1,117 @@
+/** Single edges as lines: their course, and how strong they are drawn. */
+
+import type { Block, EdgeValues, Model } from "../core/model";
+import type { Colour } from "../core/state";
+import type { Palette, Place, Rgb, Route } from "./frame";
+
+/** What a line is drawn with: a canvas, or whatever writes a path down. */
+export interface Pen {
+  moveTo(x: number, y: number): void;
+  lineTo(x: number, y: number): void;
+  bezierCurveTo(ax: number, ay: number, bx: number, by: number, x: number, y: number): void;
+}
+
+export interface Projection {
+  toX(x: number): number;
+  toY(y: number): number;
+}
+
+/**
+ * Height of an arc's level part for an edge that leaves at `y`: what leaves further down runs further up, so the arcs of
+ * one block lie inside each other and do not cross.
+ */
+export function levelOf(arc: NonNullable<Route["arc"]>, top: number, height: number, y: number): number {
+  const share = height > 0 ? Math.max(0, Math.min(1, (y - top) / height)) : 0;
+  return arc.level + arc.band * (1 - share);
+}
+
+/** Draws the course of an edge, from the right side of its source to the left side of its target. */
+export function course(
+  pen: Pen,
+  place: Place,
+  block: Block,
+  source: number,
+  target: number,
+  { toX, toY }: Projection,
+): void {
+  const route = place.routes[block.index]!;
+  const leaves = place.port[source]!;
+  const arrives = place.port[target]!;
+  const [x0, y0] = [toX(route.leave), toY(leaves)];
+  const [x1, y1] = [toX(route.arrive), toY(arrives)];
+  const first = toX(place.x[source]! + place.half[source]!);
+  const last = toX(place.x[target]! - place.half[target]!);
+  pen.moveTo(first, y0);
+  if (first < x0) pen.lineTo(x0, y0);
+  if (route.arc) {
+    const box = place.boxes[block.source.index]!;
+    const level = toY(levelOf(route.arc, box.y, box.height, leaves));
+    const [from, to] = [toX(route.arc.from), toX(route.arc.to)];
+    swing(pen, x0, y0, from, level);
+    pen.lineTo(to, level);
+    swing(pen, to, level, x1, y1);
+  } else swing(pen, x0, y0, x1, y1);
+  if (last > x1) pen.lineTo(last, y1);
+}
+
+function swing(pen: Pen, x0: number, y0: number, x1: number, y1: number): void {
+  const middle = (x0 + x1) / 2;
+  pen.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+}
+
+/** How far an edge has come across a gap (0 … 1) when its height has come this far: the course above, tabulated. */
+export const SWING = tabulate(4096);
+
+/** x(t) = 3/2 t(1−t)² + 3/2 t²(1−t) + t³ is solved for t; the height there is 3t² − 2t³. */
+function tabulate(size: number): Float32Array {
+  const table = new Float32Array(size + 1);
+  let t = 0;
+  for (let at = 0; at <= size; at++) {
+    const wanted = at / size;
+    for (let step = 0; step < 8; step++) {
+      const x = 1.5 * t * (1 - t) + t ** 3;
+      const slope = 1.5 - 3 * t + 3 * t ** 2;
+      t = Math.max(0, Math.min(1, t - (x - wanted) / slope));
+    }
+    table[at] = t * t * (3 - 2 * t);
+  }
+  return table;
+}
+
+/** How an edge looks: `share` is |value| over the largest. */
+export interface Look {
+  alpha: number;
+  width: number;
+}
+
+/** The more edges, the less ink each: added up, as much light as 700 edges give. */
+export const inkOf = (count: number): number => Math.min(1, Math.sqrt(700 / Math.max(1, count)));
+
+export function lookOf(share: number, ink: number): Look {
+  const strength = Number.isFinite(share) ? Math.max(0, Math.min(1, share)) : 0;
+  return {
+    alpha: Math.min(1, (0.08 + 0.8 * strength ** 0.8) * ink),
+    width: (0.35 + 2.6 * strength) * Math.max(0.3, ink),
+  };
+}
+
+/** Number of an edge's colour: 0 positive, 1 negative; or its module, and `modules` for an edge between two. */
+export function colourer(
+  model: Model,
+  values: EdgeValues,
+  colour: Colour,
+  modules: number,
+): (edge: number) => number {
+  const { module } = model;
+  if (colour === "sign" || !module) return (edge) => (values.sign(edge) < 0 ? 1 : 0);
+  return (edge) => {
+    const own = module[model.source(edge)]!;
+    return own >= 0 && own === module[model.target(edge)] ? own % modules : modules;
+  };
+}
+
+/** The colours that `colourer` numbers. */
+export function coloursOf(model: Model, palette: Palette, colour: Colour): Rgb[] {
+  if (colour === "sign" || !model.module) return [palette.positive, palette.negative];
+  return [...palette.modules, palette.dim];
+}
