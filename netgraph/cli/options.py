@@ -129,6 +129,15 @@ Backbone = Annotated[
         "--backbone", metavar="P", help="Write only edges that chance gives an end with a probability below P."
     ),
 ]
+Workers = Annotated[
+    int,
+    typer.Option(
+        "--workers",
+        metavar="N",
+        min=0,
+        help="Make the parts of a .parquet folder in N processes; 0: in this one. The files are the same.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Only say how many vertices, edges and bytes the graph has; make nothing.")
 ]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+from collections.abc import Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -66,6 +70,7 @@ def export(
     layers: opt.Layers = None,
     per_vertex: opt.PerVertex = None,
     backbone: opt.Backbone = None,
+    workers: opt.Workers = 0,
     max_edges: opt.MaxEdges = 100_000_000,
     dry_run: opt.DryRun = False,
     json: opt.Json = False,
@@ -99,13 +104,15 @@ def export(
         return
     if out is None:
         raise typer.BadParameter("say where the tables go (or only look at their size: --dry-run)", param_hint="--out")
+    _check_workers(workers, out)
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
         activations = None
         if inputs is not None and granularity not in ("layer", "head") and out.suffix not in (".gexf", ".graphml"):
             values, _ = ng.read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
-    print_facts(_write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone), activations), json)
+    choice = Choice(profile, top, threshold, layers, per_vertex, backbone)
+    print_facts(_write(graph, out, choice, activations, workers), json)
 
 
 def convert(
@@ -117,13 +124,16 @@ def convert(
     layers: opt.Layers = None,
     per_vertex: opt.PerVertex = None,
     backbone: opt.Backbone = None,
+    workers: opt.Workers = 0,
     json: opt.Json = False,
     debug: opt.Debug = False,
 ) -> None:
     """Read a graph in any format, check it against its manifest, and write it again as OUT, in any format."""
+    _check_workers(workers, out)
     with working(f"reading {source}"):
         graph = ng.read_graph(source)
-    print_facts(_write(graph, out, Choice(profile, top, threshold, layers, per_vertex, backbone)), json)
+    choice = Choice(profile, top, threshold, layers, per_vertex, backbone)
+    print_facts(_write(graph, out, choice, workers=workers), json)
 
 
 def verify(
@@ -179,20 +189,40 @@ class Choice(NamedTuple):
     backbone: float | None = None
 
 
-def _write(graph: ng.Graph, out: Path, choice: Choice, activations: pd.DataFrame | None = None) -> dict[str, Any]:
+def _check_workers(workers: int, out: Path) -> None:
+    if workers and out.suffix.lower() != ".parquet":
+        raise typer.BadParameter(
+            f"{out} is written in one stream; only a path that ends in .parquet is made in parts",
+            param_hint="--workers",
+        )
+
+
+@contextmanager
+def _executor(workers: int) -> Iterator[Executor | None]:
+    """So many processes, started anew: a forked copy of this one would hold its threads' locks."""
+    if not workers:
+        yield None
+        return
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+        yield executor
+
+
+def _write(
+    graph: ng.Graph, out: Path, choice: Choice, activations: pd.DataFrame | None = None, workers: int = 0
+) -> dict[str, Any]:
     """Write a graph; what was written."""
     layers = None if choice.layers is None else choice.layers.split(",")
     chosen = choice._replace(profile="default") != Choice()
     written = {"edges": 0 if chosen else len(graph.edges)}
 
     options: dict[str, Any] = choice._asdict() | {"layers": layers}
-    with edges_bar(f"writing {out}") as bar:
+    with _executor(workers) as executor, edges_bar(f"writing {out}") as bar:
 
         def progress(done: int, total: int) -> None:
             written["edges"] = total
             if bar is not None:
                 bar(done, total)
 
-        ng.write_graph(graph, out, activations, progress=progress, **options)
+        ng.write_graph(graph, out, activations, executor=executor, progress=progress, **options)
     vertices = graph.n if layers is None else sum(graph.layer(name).size for name in set(layers))
     return {"out": str(out), "vertices": vertices, **written} | ({"of_edges": len(graph.edges)} if chosen else {})

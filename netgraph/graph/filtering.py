@@ -28,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Kept:
-    """The edges that rules keep.
+    """The edges that rules keep. Pickled without its graph: a worker asks :meth:`chosen`, or :meth:`of` its own graph.
 
     Attributes
     ----------
@@ -64,9 +64,21 @@ class Kept:
         blocks = tuple(self.block(number) for number in range(len(self.graph.blocks)))
         return replace(self.graph, blocks=blocks).with_meta(selection=self.summary())
 
+    def of(self, graph: Graph) -> Kept:
+        """The same choice in that graph, which must be the one that :func:`keep` was given, or an equal one."""
+        return replace(self, graph=graph.select(layers=self.said["layers"]) if "layers" in self.said else graph)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "graph": None}
+
+    def _held(self, number: int) -> Block:
+        if self.graph is None:
+            raise GraphError("edges that were chosen travel without their graph: give it back by kept.of(graph)")
+        return self.graph.blocks[number]
+
     def block(self, number: int) -> Block:
         """A block with these edges alone, as :meth:`Graph.select` makes it of a mask."""
-        block = self.graph.blocks[number]
+        block = self._held(number)
         if not self.rules:
             return block
         listed, strength = ops.listed(block.weight), ops.listed(block.operator(self.weight))
@@ -78,7 +90,7 @@ class Kept:
 
     def mask(self, number: int, tile: ops.Tile) -> Array:
         """Which edges of a tile of block ``number`` are kept: a boolean array, one entry per edge of the tile."""
-        return self.chosen(number, tile, _strength(self.graph.blocks[number].operator(self.weight), tile, self.dtype))
+        return self.chosen(number, tile, _strength(self._held(number).operator(self.weight), tile, self.dtype))
 
     def chosen(self, number: int, tile: ops.Tile, strength: Array) -> Array:
         """The same where |weight| is known already: of ``dtype``, one entry per edge of the tile."""

@@ -230,3 +230,18 @@ def test_progress_counts_what_is_written(tmp_path: Path) -> None:
     graph = Graph.from_matrices([np.ones((3, 4)), np.ones((2, 3))])
     ng.write_graph(graph, tmp_path / "out", top=13, progress=progress)
     assert calls == [(12, 13), (13, 13)]
+
+
+def test_a_choice_travels_without_its_graph() -> None:
+    graph = Graph.from_matrices([np.random.default_rng(0).standard_normal((300, 400))])
+    kept = keep(graph, top=1000)
+    sent = pickle.dumps(kept)
+    assert len(sent) < 5_000 < graph.blocks[0].weight.nbytes
+    came = pickle.loads(sent)
+    assert (came.edges, came.share, came.summary()) == (1000, kept.share, kept.summary())
+    tile = next(ops.tiles(graph.blocks[0].weight))
+    strength = np.abs(ops.entries(graph.blocks[0].weight, tile))
+    assert np.array_equal(came.chosen(0, tile, strength), kept.mask(0, tile))
+    with pytest.raises(GraphError, match=r"travel without their graph: give it back by kept\.of\(graph\)"):
+        came.mask(0, tile)
+    assert difference(came.of(graph).selected, kept.selected) is None

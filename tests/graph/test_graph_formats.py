@@ -136,7 +136,7 @@ def test_npz_carries_activations(tmp_path: Path) -> None:
 
 
 def test_npz_has_no_columns_to_name(tmp_path: Path) -> None:
-    with pytest.raises(TableError, match=r"profile 'gephi': .npz has no columns to name"):
+    with pytest.raises(TableError, match=r"profile 'gephi' names columns, and \.npz holds whole blocks: leave"):
         write_graph(Graph.from_matrices([np.eye(2)]), tmp_path / "out.npz", profile="gephi")
 
 

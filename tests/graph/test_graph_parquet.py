@@ -17,6 +17,7 @@ import scipy.sparse as sp
 import torch
 from graph_strategies import layered_graphs
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 import netgraph as ng
@@ -49,10 +50,12 @@ def lenet() -> ng.Network:
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(layered_graphs())
-def test_parquet_a_written_graph_reads_back_equal(tmp_path_factory: pytest.TempPathFactory, graph: Graph) -> None:
+@given(layered_graphs(), st.sampled_from(["default", "gephi"]))
+def test_parquet_a_written_graph_reads_back_equal(
+    tmp_path_factory: pytest.TempPathFactory, graph: Graph, profile: str
+) -> None:
     folder = tmp_path_factory.mktemp("graph") / "out.parquet"
-    write_graph(graph, folder)
+    write_graph(graph, folder, profile=profile)
     assert difference(graph, read_graph(folder)) is None
     assert [entry.name for entry in folder.parent.iterdir()] == ["out.parquet"]
 
@@ -198,6 +201,16 @@ def test_parquet_reports_progress_up_to_all_edges(tmp_path: Path) -> None:
     assert said == [(4, 6), (6, 6)]
 
 
+def test_parquet_in_the_words_of_gephi(tmp_path: Path) -> None:
+    at = write_graph(hand_made(), tmp_path / "out.parquet", profile="gephi")
+    table = pl.read_parquet(at / "edges" / "layer=a%2Fb" / "*.parquet", hive_partitioning=False)
+    assert table.columns == ["source", "target", "weight", "signed_weight", "sign", "kind"]
+    assert table["weight"].to_list() == [0.5, 2.0, 0.25, 3.0]
+    assert table["signed_weight"].to_list() == [0.5, -2.0, 0.25, 3.0]
+    assert table["sign"].to_list() == [1, -1, 1, 1]
+    assert difference(hand_made(), read_graph(at)) is None
+
+
 def test_parquet_long_names_of_layers_fit_a_file_system(tmp_path: Path) -> None:
     names = ["input", "é" * 120, "é" * 119 + "a"]
     graph = Graph.from_matrices([np.eye(2), np.eye(2)], names=names)
@@ -210,8 +223,13 @@ def test_parquet_long_names_of_layers_fit_a_file_system(tmp_path: Path) -> None:
 
 def test_parquet_refuses_what_it_cannot_say(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
-    with pytest.raises(TableError, match="profile 'gephi': tables of Parquet have one form"):
-        write_graph(hand_made(), target, profile="gephi")
+    with pytest.raises(
+        TableError, match="'starter' calls the ids at the ends of an edge from_id and to_id; in Parquet"
+    ):
+        write_graph(hand_made(), target, profile="starter")
+    signs = Graph(hand_made().layers[:2], (Block("input", "a/b", "linear", np.eye(2, 3), {"sign": np.eye(2, 3)}),))
+    with pytest.raises(TableError, match="edges cannot have a column 'sign': there is 'sign' already"):
+        write_graph(signs, target, profile="gephi")
     broken = hand_made()
     broken.blocks[0].weight[0, 0] = np.nan
     with pytest.raises(NonFiniteError, match=r"block input -> a/b \(linear\): 1 of 4 weights .* NaN or infinite"):

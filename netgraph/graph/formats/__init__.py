@@ -62,7 +62,8 @@ def write_graph(
     activations : a table, one row per input, columns = vertex ids; those of layers that are left out are left out.
     overwrite : replace an export that is there; False refuses it.
     profile : names of the columns: "default"; "gephi" (weight = |weight|, with signed_weight and sign); "starter"
-        (vertices ``id, label, layer``, edges ``from_id, to_id, weight``). Parquet and npz have one form only.
+        (vertices ``id, label, layer``, edges ``from_id, to_id, weight``). Parquet has no "starter": there the ends are
+        vertex numbers; .npz has no columns, and no profile but the default.
     top, threshold, layers, per_vertex, backbone : write only some of the edges: see
         :func:`netgraph.graph.filtering.keep`. All vertices stay, but those of layers that are not named. The rule, the
         number of edges and their share of Σ|weight| go to ``meta["selection"]``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from netgraph.graph.formats.csv_read import read as read
 from netgraph.graph.formats.csv_read import read_activations as read_activations
 from netgraph.graph.formats.disk import write_whole
 from netgraph.graph.formats.export import Export
+from netgraph.graph.formats.profiles import OF_WEIGHT
 from netgraph.graph.formats.swap import replacing
 from netgraph.graph.formats.tables import TableWriter, quoted
 from netgraph.graph.formats.text import CSV, Rule, cleaned
@@ -31,14 +32,6 @@ Array = np.ndarray[Any, Any]
 
 CHUNK = 150_000
 """Edges written at a time: enough to keep the threads busy, little enough to stay in the caches."""
-
-
-OF_WEIGHT: dict[str, Callable[[Array], Array]] = {
-    "weight": lambda weight: weight,
-    "abs_weight": np.abs,
-    "sign": lambda weight: np.sign(weight).astype(np.int8),
-}
-"""What the columns that follow from the weight hold."""
 
 
 def write(graph: Graph, path: Path, export: Export) -> Path:

@@ -16,10 +16,12 @@ from netgraph.graph import blocks as ops
 from netgraph.graph.convolution import Convolution
 from netgraph.graph.formats.manifest import WRITTEN_AS
 from netgraph.graph.formats.parts import TILE, Edges, Listed, Part, Rows, digest_operator
+from netgraph.graph.formats.profiles import OF_WEIGHT
 from netgraph.graph.tables import value_columns
 
 if TYPE_CHECKING:
     from netgraph.graph.formats.export import Export
+    from netgraph.graph.formats.profiles import Profile
     from netgraph.graph.graph import Block, Graph
 
 Array = np.ndarray[Any, Any]
@@ -63,6 +65,7 @@ class Cutting:
             kinds=tuple(dict.fromkeys(block.kind for block in self.graph.blocks)),
             numbers=number_types(self.graph),
             vertex=vertex_type(self.graph),
+            columns=made_columns(self.export.profile),
             what=f"block {block.source} -> {block.target} ({block.kind})",
         )
 
@@ -138,6 +141,11 @@ def number_types(graph: Graph) -> dict[str, str]:
         name: "float32" if all(WRITTEN_AS.get(str(held.dtype)) == single for held in held_as) else "float64"
         for name, held_as in operators.items()
     }
+
+
+def made_columns(profile: Profile) -> dict[str, str]:
+    """Columns that are made of the weight; that of |weight| only where the profile calls it the weight."""
+    return {name: held for name, held in profile.edges.items() if held in OF_WEIGHT and name != "abs_weight"}
 
 
 def vertex_type(graph: Graph) -> str:

@@ -14,8 +14,9 @@ import polars as pl
 from netgraph.errors import TableError
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.checks import check_readable
-from netgraph.graph.formats.csv import OF_WEIGHT, check_finite
+from netgraph.graph.formats.csv import check_finite
 from netgraph.graph.formats.export import Export
+from netgraph.graph.formats.profiles import OF_WEIGHT
 from netgraph.graph.formats.text import INSTEAD, NOT_XML, TYPED, cleaned, storable
 from netgraph.graph.graph import Graph
 from netgraph.graph.tables import EdgeTile, value_columns, vertex_frame

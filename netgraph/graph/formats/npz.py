@@ -44,7 +44,10 @@ TYPES: dict[str, type] = {cls.__name__: cls for cls in (Convolution, Sliding, To
 def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     if export.profile.name != "default":
-        raise TableError(f"profile {export.profile.name!r}: .npz has no columns to name; leave the profile out")
+        raise TableError(
+            f"profile {export.profile.name!r} names columns, and .npz holds whole blocks: leave the profile out, or "
+            "write a folder, .parquet, .gexf or .graphml"
+        )
     activations = export.activations
     if activations is not None:
         activation_frame(activations, id_series(cleaned(graph, TYPED).graph), TYPED)  # refuses what is no such table

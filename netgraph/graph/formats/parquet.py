@@ -23,7 +23,7 @@ from netgraph.errors import TableError
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.checks import check_columns, check_target
 from netgraph.graph.formats.csv import activation_frame
-from netgraph.graph.formats.cutting import PART, Cutting, number_types, partition, vertex_type
+from netgraph.graph.formats.cutting import PART, Cutting, made_columns, number_types, partition, vertex_type
 from netgraph.graph.formats.disk import append, remove, write_whole
 from netgraph.graph.formats.export import Export
 from netgraph.graph.formats.manifest import PARQUET as FORMAT
@@ -47,13 +47,16 @@ NOWHERE = "__HIVE_DEFAULT_PARTITION__"
 def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     check_target(path, export.overwrite, FORMAT)
-    if export.profile.name != "default":
-        raise TableError(f"profile {export.profile.name!r}: tables of Parquet have one form; leave the profile out")
+    if export.profile.ends != ("source", "target"):
+        raise TableError(
+            f"profile {export.profile.name!r} calls the ids at the ends of an edge "
+            f"{' and '.join(export.profile.ends)}; in Parquet the ends are vertex numbers: leave the profile out, or write a folder of CSV tables"
+        )
     given, (graph, replaced) = graph, cleaned(graph, TYPED)
     vertices = vertex_frames(graph, VERTICES, positions=True)
     first = next(vertices)
     check_columns("vertices.parquet", first.columns)
-    check_columns("edges", ["source", "target", "weight", "kind", "layer", *value_columns(graph)])
+    check_columns("edges", ["source", "target", *made_columns(export.profile), "kind", "layer", *value_columns(graph)])
     with staged(path, _plan(given, export)) as folder:
         table = _Tables(folder)
         table.write("vertices.parquet", first.schema, lambda: vertex_frames(graph, VERTICES, positions=True))
@@ -66,7 +69,8 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
         parts = _write_edges(graph, export, folder)
         files = {part["file"]: {name: part[name] for name in ("rows", "bytes", "sha256")} for part in parts}
         manifest = about.describe(given, table.entries | files, export, FORMAT) | {"replaced": replaced}
-        manifest["edge_columns"] = {name: name for name in ("source", "target", "weight", "kind")}
+        made = {held: name for name, held in made_columns(export.profile).items()}
+        manifest["edge_columns"] = {name: name for name in ("source", "target", "kind")} | made
         manifest["parts"] = [{"file": part["file"], "block": part["block"]} for part in parts if part["block"] >= 0]
         if export.activations is not None:
             manifest["activations"] = about.describe_activations(export.activations, TYPED)
@@ -97,14 +101,14 @@ def _write_edges(graph: Graph, export: Export, folder: Path) -> list[Entry]:
         if export.progress:
             export.progress(done, total)
     return sorted(entries, key=lambda entry: int(Path(entry["file"]).stem.removeprefix("part-"))) or [
-        _no_edges(graph, folder)
+        _no_edges(graph, folder, made_columns(export.profile))
     ]
 
 
-def _no_edges(graph: Graph, folder: Path) -> Entry:
+def _no_edges(graph: Graph, folder: Path, made: dict[str, str]) -> Entry:
     """A part without rows, so that the table can be read at all."""
     none, columns = np.zeros(0), number_types(graph)
-    part = Part("", "", Listed(()), "none", ("none",), columns, vertex_type(graph))
+    part = Part("", "", Listed(()), "none", ("none",), columns, vertex_type(graph), made)
     ends = none.astype(part.vertex)
     table = frame(part, Edges(ends, ends, none, dict.fromkeys(columns, none)))
     buffer = io.BytesIO()

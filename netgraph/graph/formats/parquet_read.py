@@ -11,6 +11,7 @@ import polars as pl
 from netgraph.errors import GraphError, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
+from netgraph.graph.formats.csv_read import called_in
 from netgraph.graph.formats.manifest import PARQUET
 from netgraph.graph.formats.swap import recover
 from netgraph.graph.formats.tables import Entry, check_file
@@ -123,7 +124,7 @@ def _block(
     ends = [np.zeros(0 if dense else entry["rows"], dtype=width) for _ in range(2)]
     first = 0
     for file in files:
-        held = {in_file(manifest, name): name for name in types}
+        held = {in_file(manifest, name): name for name in entry["values"]} | {called_in(manifest)["weight"]: "weight"}
         frame = _table(folder, manifest, file, ["source", "target", *held]).rename(held)
         last = first + len(frame)
         if last > entry["rows"]:

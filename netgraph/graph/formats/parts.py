@@ -24,6 +24,7 @@ from netgraph.errors import NetgraphError, NonFiniteError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats.disk import write_whole
 from netgraph.graph.formats.manifest import written
+from netgraph.graph.formats.profiles import OF_WEIGHT
 
 Array = np.ndarray[Any, Any]
 Operator = Any
@@ -113,7 +114,8 @@ class Part:
     file : its name in the export.
     held : its edges.
     kind : of its block; ``kinds`` those of all.
-    numbers : column -> type of the weight and of every value that any block has.
+    columns : what is made of the weight: name of a column -> a quantity of :data:`~.profiles.QUANTITIES`.
+    numbers : type of the weight and of every value that any block has.
     vertex : type of vertex numbers.
     what : its block, for errors.
     """
@@ -125,6 +127,7 @@ class Part:
     kinds: tuple[str, ...]
     numbers: Mapping[str, str]
     vertex: str
+    columns: Mapping[str, str]
     what: str = ""
 
     @property
@@ -135,7 +138,9 @@ class Part:
     def digest(self) -> str:
         """Of all that decides what is in the file."""
         sha = hashlib.sha256(pl.__version__.encode())
-        sha.update(json.dumps([self.file, self.kind, self.kinds, dict(self.numbers), self.vertex]).encode())
+        sha.update(
+            json.dumps([self.file, self.kind, self.kinds, dict(self.numbers), dict(self.columns), self.vertex]).encode()
+        )
         self.held.digest(sha)
         return sha.hexdigest()
 
@@ -174,8 +179,12 @@ def frame(part: Part, edges: Edges) -> pl.DataFrame:
         )
     kind = pl.Series([part.kind], dtype=pl.Enum(part.kinds))
     columns: dict[str, Any] = {"source": edges.source, "target": edges.target}
+    weight = written(edges.weight, f"weight of {part.what}").astype(part.numbers["weight"], copy=False)
+    columns |= {name: OF_WEIGHT[quantity](weight) for name, quantity in part.columns.items()}
     for name, type_ in part.numbers.items():
-        numbers = edges.weight if name == "weight" else edges.values.get(name)
+        if name == "weight":
+            continue
+        numbers = edges.values.get(name)
         if numbers is None:
             dtype = {"float32": pl.Float32, "float64": pl.Float64}[type_]
             columns[name] = pl.Series([None], dtype=dtype).new_from_index(0, len(edges.source))

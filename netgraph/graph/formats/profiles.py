@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from netgraph.errors import unknown
 from netgraph.graph.tables import value_columns
@@ -13,8 +15,17 @@ from netgraph.graph.tables import value_columns
 if TYPE_CHECKING:
     from netgraph.graph.graph import Graph
 
+Array = np.ndarray[Any, Any]
+
 QUANTITIES = ("source", "target", "weight", "abs_weight", "sign", "kind")
 """What the columns of an edge may hold: the ids of its ends, w, |w|, -1 or 1, the block's kind."""
+
+OF_WEIGHT: dict[str, Callable[[Array], Array]] = {
+    "weight": lambda weight: weight,
+    "abs_weight": np.abs,
+    "sign": lambda weight: np.sign(weight).astype(np.int8),
+}
+"""Those of them that follow from the weight, and how."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,11 @@ class Profile:
     def column_of(self, quantity: str) -> str:
         """The column that holds a quantity."""
         return next(column for column, held in self.edges.items() if held == quantity)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """What the ends of an edge are called."""
+        return self.column_of("source"), self.column_of("target")
 
     def edge_columns(self, graph: Graph) -> list[str]:
         """Columns of the edge table, the values' included."""
