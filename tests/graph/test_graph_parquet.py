@@ -224,7 +224,7 @@ def test_parquet_long_names_of_layers_fit_a_file_system(tmp_path: Path) -> None:
 def test_parquet_refuses_what_it_cannot_say(tmp_path: Path) -> None:
     target = tmp_path / "out.parquet"
     with pytest.raises(
-        TableError, match="'starter' calls the ids at the ends of an edge from_id and to_id; in Parquet"
+        TableError, match="'starter' calls the ids at the ends of an edge from_id and to_id; in Parquet they are"
     ):
         write_graph(hand_made(), target, profile="starter")
     signs = Graph(hand_made().layers[:2], (Block("input", "a/b", "linear", np.eye(2, 3), {"sign": np.eye(2, 3)}),))

@@ -48,9 +48,10 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     check_target(path, export.overwrite, FORMAT)
     if export.profile.ends != ("source", "target"):
+        ends = " and ".join(export.profile.ends)
         raise TableError(
-            f"profile {export.profile.name!r} calls the ids at the ends of an edge "
-            f"{' and '.join(export.profile.ends)}; in Parquet the ends are vertex numbers: leave the profile out, or write a folder of CSV tables"
+            f"profile {export.profile.name!r} calls the ids at the ends of an edge {ends}; in Parquet they are vertex "
+            "numbers: leave the profile out, or write a folder of CSV tables"
         )
     given, (graph, replaced) = graph, cleaned(graph, TYPED)
     vertices = vertex_frames(graph, VERTICES, positions=True)
