@@ -1,6 +1,188 @@
-/** Pictures of vertices, made once a reading and kept in a few large canvases. */
+/**
+ * Pictures of vertices, made once a reading and kept in a few large canvases.
+ *
+ * Thousands of small canvases are slow to draw from, and a picture may take milliseconds to compute: pictures of one
+ * reading share sheets, and only as many are made in a frame as its budget allows.
+ */
+
+import type { Picture, Sample } from "../core/model";
+import type { Frame, Palette, Rgb } from "./frame";
+import { mix } from "./text";
+
+/** A part of a sheet. */
+export interface Sprite {
+  sheet: HTMLCanvasElement;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+const SHEET_SIDES = [256, 512, 1024];
+/** Of all sheets: 32 MB. */
+const MOST_PIXELS = 8 << 20;
+
+/** Sprites of one reading, and the sheets they lie on, filled shelf by shelf. */
+class Sheets {
+  readonly sprites = new Map<number, Sprite | null>();
+  pixels = 0;
+  private sheet: HTMLCanvasElement | null = null;
+  private made = 0;
+  private x = 0;
+  private y = 0;
+  private shelf = 0;
+
+  add(image: ImageData): Sprite {
+    const { width, height } = image;
+    if (this.sheet && this.x + width > this.sheet.width) {
+      this.x = 0;
+      this.y += this.shelf + 1;
+      this.shelf = 0;
+    }
+    if (!this.sheet || this.y + height > this.sheet.height || width > this.sheet.width) {
+      const side = SHEET_SIDES[Math.min(this.made++, SHEET_SIDES.length - 1)] ?? 1024;
+      this.sheet = document.createElement("canvas");
+      this.sheet.width = Math.max(side, width);
+      this.sheet.height = Math.max(side, height);
+      this.pixels += this.sheet.width * this.sheet.height;
+      this.x = this.y = this.shelf = 0;
+    }
+    this.sheet.getContext("2d")?.putImageData(image, this.x, this.y);
+    const sprite = { sheet: this.sheet, x: this.x, y: this.y, width, height };
+    this.x += width + 1;
+    this.shelf = Math.max(this.shelf, height);
+    return sprite;
+  }
+}
+
+const readings = new Map<string, Sheets>();
+let current = new Sheets();
+let deadline = Infinity;
+let pending = false;
 
 /** Pictures were asked for and not made yet: another frame would show more. */
 export function spritesPending(): boolean {
-  return false;
+  return pending;
+}
+
+/** Before the vertices of a frame: at most `budget` milliseconds go into new pictures. */
+export function startSprites(frame: Frame, budget: number): void {
+  const { reading, palette } = frame;
+  const lesioned = [...reading.lesioned].sort((a, b) => a - b).join(",");
+  const key = [reading.view, reading.sample, reading.target, lesioned, palette.dark].join("|");
+  const found = readings.get(key) ?? new Sheets();
+  readings.delete(key); // the last used stands last
+  readings.set(key, found);
+  let total = 0;
+  for (const sheets of readings.values()) total += sheets.pixels;
+  for (const [old, sheets] of readings) {
+    if (total <= MOST_PIXELS || sheets === found) break;
+    total -= sheets.pixels;
+    readings.delete(old);
+  }
+  current = found;
+  pending = false;
+  deadline = performance.now() + budget;
+}
+
+/**
+ * The picture of a vertex for a square of `side` device pixels; null: it has none, or not yet.
+ *
+ * Pictures much finer than the square are averaged first: dropping pixels would show noise instead of them.
+ */
+export function spriteOf(frame: Frame, vertex: number, side: number): Sprite | null {
+  const finest = current.sprites.get(vertex * 8);
+  if (finest === null) return null;
+  if (finest === undefined && late()) return null;
+  if (finest === undefined) {
+    const image = imageOf(frame, vertex);
+    const sprite = image && current.add(image);
+    current.sprites.set(vertex * 8, sprite);
+    if (!sprite) return null;
+  }
+  const full = current.sprites.get(vertex * 8) as Sprite;
+  const level = Math.min(7, Math.max(0, Math.floor(Math.log2(full.width / side) + 0.1)));
+  if (!level) return full;
+  const known = current.sprites.get(vertex * 8 + level);
+  if (known) return known;
+  if (late()) return full;
+  const smaller = current.add(averaged(full, 2 ** level));
+  current.sprites.set(vertex * 8 + level, smaller);
+  return smaller;
+}
+
+function late(): boolean {
+  if (performance.now() < deadline) return false;
+  pending = true;
+  return true;
+}
+
+function averaged(full: Sprite, factor: number): ImageData {
+  const source = full.sheet.getContext("2d")?.getImageData(full.x, full.y, full.width, full.height);
+  const [width, height] = [Math.ceil(full.width / factor), Math.ceil(full.height / factor)];
+  const image = new ImageData(width, height);
+  if (!source) return image;
+  for (let row = 0; row < height; row++)
+    for (let column = 0; column < width; column++)
+      for (let channel = 0; channel < 4; channel++) {
+        let [sum, count] = [0, 0];
+        for (let y = row * factor; y < Math.min(full.height, (row + 1) * factor); y++)
+          for (let x = column * factor; x < Math.min(full.width, (column + 1) * factor); x++) {
+            sum += source.data[4 * (y * full.width + x) + channel] ?? 0;
+            count++;
+          }
+        image.data[4 * (row * width + column) + channel] = sum / count;
+      }
+  return image;
+}
+
+function imageOf(frame: Frame, vertex: number): ImageData | null {
+  const { model, reading, palette } = frame;
+  const layer = model.layerOf(vertex);
+  const sample = model.samples[reading.sample];
+  // A channel of the input is the input's own picture; it has its own colours.
+  if (sample?.picture && layer.kind === "input" && layer.grid.length === 1 && layer.shape.length === 3)
+    return photograph(sample.picture, layer.size > 1 ? vertex - layer.start : null);
+  const picture = model.pictures(vertex, reading)[0];
+  return picture ? toImage(picture, palette) : null;
+}
+
+/** Bytes as they are; one channel of three in its own colour. */
+export function photograph(picture: NonNullable<Sample["picture"]>, only: number | null): ImageData {
+  const { width, height, channels, data } = picture;
+  const image = new ImageData(width, height);
+  const tint = only !== null && channels === 3 ? (TINTS[only] ?? TINTS[0]) : WHITE;
+  for (let at = 0; at < width * height; at++) {
+    for (let channel = 0; channel < 3; channel++) {
+      const from = channels === 1 ? 0 : (only ?? channel);
+      image.data[4 * at + channel] = ((data[at * channels + from] ?? 0) * (tint[channel] ?? 255)) / 255;
+    }
+    image.data[4 * at + 3] = 255;
+  }
+  return image;
+}
+
+export const WHITE: Rgb = [255, 255, 255];
+/** Red, green, and blue channels, none of them too dark to be seen. */
+export const TINTS: readonly [Rgb, Rgb, Rgb] = [
+  [255, 92, 80],
+  [92, 224, 112],
+  [110, 150, 255],
+];
+
+/** Signed values from the ground to the colours of the signs, plain ones from the ground to the ink. */
+export function toImage(picture: Picture, palette: Palette): ImageData {
+  const { width, height, data, kind } = picture;
+  const image = new ImageData(width, height);
+  const ground: Rgb = palette.card;
+  const ink = kind === "plain" ? mix(palette.text, WHITE, palette.dark ? 0.6 : 0) : palette.text;
+  for (let at = 0; at < width * height; at++) {
+    const value = Number.isFinite(data[at]) ? (data[at] ?? 0) : 0;
+    const strength = Math.min(1, Math.abs(value));
+    const share = kind === "signed" ? strength ** 0.75 : strength;
+    const full = kind === "plain" ? ink : value > 0 ? palette.positive : palette.negative;
+    const [red, green, blue] = mix(ground, full, share);
+    image.data.set([red, green, blue, 255], 4 * at);
+  }
+  return image;
 }

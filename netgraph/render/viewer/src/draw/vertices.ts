@@ -1,5 +1,266 @@
-/** Vertices: the input as its image, units as their pictures, outputs with their bars. */
+/**
+ * Vertices: the input as its image, units as their pictures, outputs with their bars.
+ *
+ * Squares are filled in groups of one colour: a change of the fill style costs more than a rectangle.
+ */
 
-import type { Frame } from "./frame";
+import type { Layer } from "../core/model";
+import type { Frame, Rgb } from "./frame";
+import { type Lights, lightsOf } from "./lights";
+import { drawOutputs, drawNames } from "./outputs";
+import { spriteOf, startSprites } from "./sprites";
+import { css, font, mix, shorten, write } from "./text";
+import { asTiles, drawTiles, FADED } from "./tiles";
 
-export function drawVertices(_frame: Frame, _budget = 8): void {}
+/** Pictures from this many pixels a side. */
+const PICTURED = 10;
+/** Steps of brightness; each is one group. */
+const STEPS = 12;
+const FOOT = 3;
+
+/** A vertex in sight: CSS pixels, edges on whole device pixels. */
+export interface Square {
+  vertex: number;
+  layer: Layer;
+  x: number;
+  y: number;
+  side: number;
+  border: number;
+  /** Step of brightness, 0 … STEPS. */
+  step: number;
+  faded: boolean;
+}
+
+export function drawVertices(frame: Frame, budget = 8): void {
+  const { context, model, place } = frame;
+  const lights = lightsOf(frame);
+  startSprites(frame, budget);
+  context.save();
+  const squares: Square[] = [];
+  for (const layer of model.layers) {
+    if (!layer.size || !inSight(frame, layer)) continue;
+    if (place.boxes[layer.index]?.folded) {
+      drawFolded(frame, layer);
+      continue;
+    }
+    const tiles = asTiles(frame, layer);
+    if (tiles) drawTiles(frame, layer, lights, tiles);
+    else collect(frame, layer, lights, squares);
+  }
+  drawSquares(frame, squares);
+  drawNames(frame);
+  drawOutputs(frame);
+  drawMarks(frame);
+  context.restore();
+}
+
+function inSight(frame: Frame, layer: Layer): boolean {
+  const box = frame.place.boxes[layer.index];
+  if (!box) return false;
+  const left = frame.toX(box.x);
+  const top = frame.toY(box.y);
+  return (
+    left <= frame.width &&
+    top <= frame.height &&
+    left + box.width * frame.zoom >= 0 &&
+    top + box.height * frame.zoom >= 0
+  );
+}
+
+/** The square of a vertex. Squares of a layer have one size, and air between them unless they are pixels. */
+export function squareOf(frame: Frame, vertex: number): { x: number; y: number; side: number } {
+  const { place, ratio } = frame;
+  const half = (place.half[vertex] ?? 0) * frame.zoom;
+  const side = Math.max(1, Math.round(2 * half * ratio)) / ratio;
+  const snap = (value: number): number => Math.round(value * ratio) / ratio;
+  return {
+    x: snap(frame.toX(place.x[vertex] ?? 0) - side / 2),
+    y: snap(frame.toY(place.y[vertex] ?? 0) - side / 2),
+    side,
+  };
+}
+
+/** The squares of a layer that are in sight. */
+export function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): void {
+  const bright = lights.activation !== null && frame.reading.view !== "network";
+  for (let vertex = layer.start; vertex < layer.stop; vertex++) {
+    const { x, y, side } = squareOf(frame, vertex);
+    if (!(x <= frame.width && y <= frame.height && x + side >= 0 && y + side >= 0)) continue;
+    const share = bright ? lights.share(vertex, layer) : -1;
+    into.push({
+      vertex,
+      layer,
+      x,
+      y,
+      side,
+      border: side < 6 ? 0 : side < 14 ? 1 : Math.min(3, 1 + side / 28 + Math.max(0, share)),
+      step: share < 0 ? STEPS + 1 : share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
+      faded: frame.lit !== null && !frame.lit.has(vertex),
+    });
+  }
+}
+
+/** Fill and border of a step; the last is for vertices whose activation is unknown. */
+export function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
+  const { palette } = frame;
+  if (step > STEPS)
+    return {
+      fill: mix(palette.background, palette.vertex, 0.72),
+      border: mix(palette.background, palette.vertex, 0.55),
+    };
+  const share = step / STEPS;
+  return {
+    fill: mix(mix(palette.background, palette.vertex, 0.3), mix(palette.vertex, palette.text, 0.75), share),
+    border: step ? mix(palette.vertex, palette.text, 0.15 + 0.85 * share) : palette.line,
+  };
+}
+
+function drawSquares(frame: Frame, squares: Square[]): void {
+  const { context, palette } = frame;
+  const fade = (colour: Rgb, faded: boolean): Rgb =>
+    faded ? mix(palette.background, colour, FADED) : colour;
+  const groups = new Map<number, Square[]>();
+  for (const square of squares) {
+    const key = 2 * square.step + Number(square.faded);
+    const group = groups.get(key);
+    if (group) group.push(square);
+    else groups.set(key, [square]);
+  }
+  for (const [key, group] of groups) {
+    const colours = coloursOf(frame, key >> 1);
+    context.fillStyle = css(fade(colours.border, (key & 1) === 1));
+    for (const { x, y, side, border } of group) if (border) context.fillRect(x, y, side, side);
+    context.fillStyle = css(fade(colours.fill, (key & 1) === 1));
+    for (const { x, y, side, border } of group)
+      context.fillRect(x + border, y + border, side - 2 * border, side - 2 * border);
+  }
+  drawPictures(frame, squares);
+  if (frame.state.colour === "module") drawFeet(frame, squares, fade);
+}
+
+function drawPictures(frame: Frame, squares: Square[]): void {
+  const { context, palette, ratio } = frame;
+  context.imageSmoothingQuality = "medium";
+  for (const { vertex, x, y, side, border, faded } of squares) {
+    if (side < PICTURED) continue;
+    const inner = side - 2 * border;
+    const sprite = spriteOf(frame, vertex, inner * ratio);
+    if (!sprite) continue;
+    // A picture that is not square keeps its shape inside the square.
+    const scale = inner / Math.max(sprite.width, sprite.height);
+    const [width, height] = [sprite.width * scale, sprite.height * scale];
+    if (width < inner || height < inner || faded) {
+      context.fillStyle = css(faded ? palette.background : palette.card);
+      context.fillRect(x + border, y + border, inner, inner);
+    }
+    context.globalAlpha = faded ? FADED : 1;
+    context.imageSmoothingEnabled = inner * ratio < Math.max(sprite.width, sprite.height);
+    context.drawImage(
+      sprite.sheet,
+      sprite.x,
+      sprite.y,
+      sprite.width,
+      sprite.height,
+      x + (side - width) / 2,
+      y + (side - height) / 2,
+      width,
+      height,
+    );
+    context.globalAlpha = 1;
+  }
+}
+
+/** The module's colour under each vertex. */
+function drawFeet(frame: Frame, squares: Square[], fade: (colour: Rgb, faded: boolean) => Rgb): void {
+  const { context, model, palette } = frame;
+  if (!model.module || !palette.modules.length) return;
+  const groups = new Map<number, Square[]>();
+  for (const square of squares) {
+    const module = model.module[square.vertex] ?? -1;
+    if (module < 0) continue;
+    const key = 2 * (module % palette.modules.length) + Number(square.faded);
+    const group = groups.get(key);
+    if (group) group.push(square);
+    else groups.set(key, [square]);
+  }
+  for (const [key, group] of groups) {
+    context.fillStyle = css(fade(palette.modules[key >> 1] ?? palette.vertex, (key & 1) === 1));
+    for (const { x, y, side } of group) {
+      const foot = Math.min(FOOT, Math.max(1, side * 0.35));
+      context.fillRect(x, y + side - foot, side, foot);
+    }
+  }
+}
+
+/** A folded layer: one bar with its name along it. */
+function drawFolded(frame: Frame, layer: Layer): void {
+  const { context, palette } = frame;
+  const box = frame.place.boxes[layer.index];
+  if (!box) return;
+  const [x, y] = [frame.toX(box.x), frame.toY(box.y)];
+  const [width, height] = [Math.max(3, box.width * frame.zoom), Math.max(3, box.height * frame.zoom)];
+  context.beginPath();
+  context.roundRect(x, y, width, height, Math.min(5, width / 2, height / 2));
+  context.fillStyle = css(mix(palette.card, palette.vertex, 0.22));
+  context.fill();
+  context.strokeStyle = css(palette.vertex);
+  context.lineWidth = 1;
+  context.stroke();
+  if (width < 13) return;
+  const style = font(Math.min(12, width - 4), 600);
+  const words = `${layer.name} · ${layer.size.toLocaleString("en")}`;
+  context.save();
+  context.translate(x + width / 2, y + height / 2);
+  context.rotate(-Math.PI / 2);
+  write(context, shorten(context, words, style, height - 12, "left"), 0, 0, {
+    fill: palette.text,
+    halo: mix(palette.card, palette.vertex, 0.22),
+    style,
+    align: "center",
+    baseline: "middle",
+  });
+  context.restore();
+}
+
+/** Lesions, the selected vertex, the second one, and the one under the pointer. */
+function drawMarks(frame: Frame): void {
+  const { context, palette, state, place, model } = frame;
+  const shown = (vertex: number): boolean =>
+    vertex >= 0 && vertex < model.n && !place.boxes[model.layerOf(vertex).index]?.folded;
+  context.lineCap = "round";
+  for (const vertex of state.lesioned) {
+    if (!shown(vertex)) continue;
+    const { x, y, side } = squareOf(frame, vertex);
+    for (const [colour, width] of [
+      [palette.background, 4.5],
+      [palette.text, 2],
+    ] as const) {
+      context.strokeStyle = css(colour);
+      context.lineWidth = side < 8 ? width / 2 : width;
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(x + side, y + side);
+      context.moveTo(x + side, y);
+      context.lineTo(x, y + side);
+      context.stroke();
+    }
+  }
+  context.lineCap = "butt";
+  const outline = (vertex: number | null, width: number, dash: number[]): void => {
+    if (vertex === null || !shown(vertex)) return;
+    const { x, y, side } = squareOf(frame, vertex);
+    const out = 1 + width / 2;
+    context.setLineDash([]);
+    context.strokeStyle = css(palette.background);
+    context.lineWidth = width + 2;
+    context.strokeRect(x - out, y - out, side + 2 * out, side + 2 * out);
+    context.setLineDash(dash);
+    context.strokeStyle = css(palette.text);
+    context.lineWidth = width;
+    context.strokeRect(x - out, y - out, side + 2 * out, side + 2 * out);
+    context.setLineDash([]);
+  };
+  if (state.hovered !== state.selected && state.hovered !== state.second) outline(state.hovered, 1.5, []);
+  outline(state.second, 2, [5, 3]);
+  outline(state.selected, 2, []);
+}
