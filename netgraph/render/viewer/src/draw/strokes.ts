@@ -115,3 +115,31 @@ export function coloursOf(model: Model, palette: Palette, colour: Colour): Rgb[]
   if (colour === "sign" || !model.module) return [palette.positive, palette.negative];
   return [...palette.modules, palette.dim];
 }
+
+export interface Strokes {
+  model: Model;
+  values: EdgeValues;
+  place: Place;
+  projection: Projection;
+  colours: readonly Rgb[];
+  colourOf: (edge: number) => number;
+}
+
+/** Draws single edges; a canvas is told of a colour only when it changes. */
+export function createStroker(
+  context: CanvasRenderingContext2D,
+  { model, place, projection, colours, colourOf }: Strokes,
+): (edge: number, look: Look) => void {
+  const styles = colours.map(([red, green, blue]) => `rgb(${red},${green},${blue})`);
+  let current = -1;
+  return (edge, { alpha, width }) => {
+    const colour = colourOf(edge);
+    if (colour !== current) context.strokeStyle = styles[colour]!;
+    current = colour;
+    context.globalAlpha = alpha;
+    context.lineWidth = width;
+    context.beginPath();
+    course(context, place, model.blockOf(edge), model.source(edge), model.target(edge), projection);
+    context.stroke();
+  };
+}

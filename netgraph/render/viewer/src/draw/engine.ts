@@ -1,0 +1,267 @@
+/**
+ * All edges as a bitmap that moves with the camera and is made anew, in slices, when it stands still.
+ *
+ * A shot is the bitmap of one camera: first the strongest edges as lines, weakest first, then the density of all edges
+ * behind them. Its pixels depend on what is wanted alone, never on how the work was cut.
+ */
+
+import type { EdgeValues, Model } from "../core/model";
+import type { Camera, Colour } from "../core/state";
+import { createDensity, type Density } from "./density";
+import type { Palette, Place } from "./frame";
+import { colourer, coloursOf, createStroker, inkOf, lookOf } from "./strokes";
+import { projectionOf, sameCamera, sameSize, type Size } from "./view";
+
+/** What the picture of the edges depends on. Objects are compared by identity. */
+export interface Wanted {
+  values: EdgeValues;
+  place: Place;
+  palette: Palette;
+  size: Size;
+  camera: Camera;
+  top: number;
+  positive: boolean;
+  negative: boolean;
+  density: boolean;
+  colour: Colour;
+}
+
+export interface Engine {
+  /** From now on this is to be drawn. */
+  want(wanted: Wanted): void;
+  /** Works until `deadline` (of performance.now()); true: `paint` would show something new. */
+  work(deadline: number): boolean;
+  /** All that is wanted is drawn. */
+  readonly complete: boolean;
+  /** Puts the best bitmap there is where this camera sees it. */
+  paint(context: CanvasRenderingContext2D, camera: Camera, size: Size, alpha: number): void;
+}
+
+interface Shot {
+  wanted: Wanted;
+  lines: HTMLCanvasElement;
+  /** Edges that are still to be stroked. */
+  left: number;
+  stroke: ((edge: number) => void) | null;
+  /** Being added up; its picture when it is finished; null: not wanted. */
+  adding: Density | null;
+  density: HTMLCanvasElement | null;
+  complete: boolean;
+}
+
+/** Edges whose density is added up at half the resolution: half the work, and soft enough. */
+const COARSE = 50_000;
+/** Up to this many lines, light adds up where they cross, on a dark ground. */
+const GLOWING = 1_000;
+/** Lines between two looks at the clock. */
+const BATCH = 32;
+
+export function createEngine(model: Model): Engine {
+  let current: Shot | null = null;
+  /** What is shown while the current shot is made. */
+  let shown: Shot | null = null;
+  /** The last finished picture of everything: stands in where a moved bitmap leaves the window empty. */
+  let overview: Shot | null = null;
+
+  function begin(wanted: Wanted): Shot {
+    const lines = canvas(wanted.size.width * wanted.size.ratio, wanted.size.height * wanted.size.ratio);
+    const shot: Shot = {
+      wanted,
+      lines,
+      left: Math.min(wanted.top, wanted.values.order.length),
+      stroke: null,
+      adding: null,
+      density: null,
+      complete: false,
+    };
+    if (wanted.density && shot.left < wanted.values.order.length) {
+      const before = [current, shown].find((other) => other?.density && sameDensity(other.wanted, wanted));
+      if (before) shot.density = before.density;
+      else shot.adding = startDensity(model, wanted);
+    }
+    return shot;
+  }
+
+  function finish(shot: Shot): void {
+    if (shot.density) {
+      const context = shot.lines.getContext("2d")!;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.globalAlpha = 1;
+      context.globalCompositeOperation = "destination-over";
+      context.drawImage(shot.density, 0, 0, shot.lines.width, shot.lines.height);
+    }
+    shot.complete = true;
+    shown = shot;
+    if (!overview || !sameContent(overview.wanted, shot.wanted) || sees(shot.wanted, overview.wanted))
+      overview = shot;
+  }
+
+  return {
+    want(wanted) {
+      if (current && sameShot(current.wanted, wanted)) return;
+      const next = begin(wanted);
+      // A bitmap of other places or another theme would be wrong, not only old.
+      if (current?.complete || !shown) shown = current;
+      if (shown && (shown.wanted.place !== wanted.place || shown.wanted.palette !== wanted.palette))
+        shown = null;
+      current = next;
+    },
+    work(deadline) {
+      const shot = current;
+      if (!shot || shot.complete) return false;
+      if (shot.left) {
+        strokeUntil(model, shot, deadline);
+        const old = shown && shown !== shot;
+        if (shot.left) return !old;
+        shot.stroke = null;
+        if (!old || !sameContent(shown!.wanted, shot.wanted)) shown = shot;
+        if (performance.now() > deadline) return true;
+      }
+      if (shot.adding) {
+        if (!shot.adding.step(deadline)) return false;
+        const image = shot.adding.image();
+        shot.density = canvas(image.width, image.height);
+        shot.density.getContext("2d")!.putImageData(image, 0, 0);
+        shot.adding = null;
+      }
+      finish(shot);
+      return true;
+    },
+    get complete() {
+      return current?.complete ?? false;
+    },
+    paint(context, camera, size, alpha) {
+      const shot = shown ?? current;
+      if (!shot) return;
+      context.save();
+      context.globalAlpha = alpha;
+      const window = put(context, shot, camera, size);
+      const whole = overview;
+      if (whole && whole !== shot && sameContent(whole.wanted, shot.wanted) && leavesGaps(window, size)) {
+        context.beginPath();
+        context.rect(0, 0, size.width, size.height);
+        context.rect(window.x, window.y, window.width, window.height);
+        context.clip("evenodd");
+        put(context, whole, camera, size);
+      }
+      context.restore();
+    },
+  };
+}
+
+export function canvas(width: number, height: number): HTMLCanvasElement {
+  const made = document.createElement("canvas");
+  made.width = Math.max(1, Math.round(width));
+  made.height = Math.max(1, Math.round(height));
+  return made;
+}
+
+function startDensity(model: Model, wanted: Wanted): Density {
+  const { values, place, palette, size, camera, colour, positive, negative } = wanted;
+  const many = values.order.length > COARSE;
+  const scale = many ? 0.5 : 1;
+  const signed = colour === "sign" || !model.module;
+  return createDensity({
+    model,
+    values,
+    place,
+    projection: projectionOf(camera, size),
+    width: Math.max(1, Math.ceil(size.width * scale)),
+    height: Math.max(1, Math.ceil(size.height * scale)),
+    scale,
+    channel: colourer(model, values, colour, palette.modules.length),
+    colours: coloursOf(model, palette, colour),
+    shown: shows(values, positive, negative),
+    signed,
+    neutral: palette.dim,
+    strength: many ? 0.7 : 0.4,
+  });
+}
+
+function shows(values: EdgeValues, positive: boolean, negative: boolean): (edge: number) => boolean {
+  if (positive && negative) return () => true;
+  if (!positive && !negative) return () => false;
+  return (edge) => values.sign(edge) < 0 === negative;
+}
+
+function strokeUntil(model: Model, shot: Shot, deadline: number): void {
+  const { values, palette, place, size, camera, colour, top, positive, negative } = shot.wanted;
+  const count = Math.min(top, values.order.length);
+  if (!shot.stroke) {
+    const context = shot.lines.getContext("2d")!;
+    context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+    if (palette.dark && count <= GLOWING) context.globalCompositeOperation = "lighter";
+    const projection = projectionOf(camera, size);
+    const colourOf = colourer(model, values, colour, palette.modules.length);
+    const colours = coloursOf(model, palette, colour);
+    const draw = createStroker(context, { model, values, place, projection, colours, colourOf });
+    const seen = shows(values, positive, negative);
+    const ink = inkOf(count);
+    shot.stroke = (edge) => {
+      if (seen(edge)) draw(edge, lookOf(Math.abs(values.value[edge]!) / values.largest, ink));
+    };
+  }
+  while (shot.left) {
+    const stop = Math.max(0, shot.left - BATCH);
+    while (shot.left > stop) shot.stroke(values.order[--shot.left]!);
+    if (performance.now() > deadline) return;
+  }
+}
+
+interface Rectangle {
+  x: number;
+  y: number;
+  width: number;
+  height: number;
+}
+
+/** Draws a shot as this camera sees it; where it came to lie. */
+function put(context: CanvasRenderingContext2D, shot: Shot, camera: Camera, size: Size): Rectangle {
+  const own = shot.wanted;
+  const grown = camera.zoom / own.camera.zoom;
+  let x = (own.camera.x - camera.x) * camera.zoom + size.width / 2 - (own.size.width / 2) * grown;
+  let y = (own.camera.y - camera.y) * camera.zoom + size.height / 2 - (own.size.height / 2) * grown;
+  if (grown === 1) {
+    // Whole pixels are copied; halves would have to be mixed, and would look soft.
+    x = Math.round(x * size.ratio) / size.ratio;
+    y = Math.round(y * size.ratio) / size.ratio;
+  }
+  const [width, height] = [own.size.width * grown, own.size.height * grown];
+  context.imageSmoothingEnabled = true;
+  if (shot.density && !shot.complete) context.drawImage(shot.density, x, y, width, height);
+  context.drawImage(shot.lines, x, y, width, height);
+  return { x, y, width, height };
+}
+
+const leavesGaps = (window: Rectangle, size: Size): boolean =>
+  window.x > 0.5 ||
+  window.y > 0.5 ||
+  window.x + window.width < size.width - 0.5 ||
+  window.y + window.height < size.height - 0.5;
+
+/** The first sees at least as much as the second. */
+const sees = (a: Wanted, b: Wanted): boolean => a.camera.zoom <= b.camera.zoom;
+
+const sameDensity = (a: Wanted, b: Wanted): boolean =>
+  a.values === b.values &&
+  a.place === b.place &&
+  a.palette === b.palette &&
+  a.positive === b.positive &&
+  a.negative === b.negative &&
+  a.colour === b.colour &&
+  sameSize(a.size, b.size) &&
+  sameCamera(a.camera, b.camera);
+
+/** The same edges in the same looks, whatever the camera. */
+const sameContent = (a: Wanted, b: Wanted): boolean =>
+  a.values === b.values &&
+  a.place === b.place &&
+  a.palette === b.palette &&
+  a.top === b.top &&
+  a.positive === b.positive &&
+  a.negative === b.negative &&
+  a.density === b.density &&
+  a.colour === b.colour;
+
+const sameShot = (a: Wanted, b: Wanted): boolean =>
+  sameContent(a, b) && sameSize(a.size, b.size) && sameCamera(a.camera, b.camera);
