@@ -3,9 +3,65 @@
 import type { Model } from "../core/model";
 import type { Store } from "../core/state";
 import type { Stage } from "../draw/frame";
+import { createAbout } from "./about";
+import { createActions, type Page } from "./actions";
+import { initialState, keepAddress } from "./address";
+import { createControls } from "./controls";
+import { button, mount } from "./dom";
+import { createKeyboard } from "./keyboard";
+import { createPanel } from "./panel";
+import { createPrint } from "./print";
+import { createSave } from "./save";
+import { createSearch } from "./search";
+import { createStrip } from "./strip";
+import { followSystem } from "./theme";
+import { createTip } from "./tip";
 
-export function createInterface(_model: Model, store: Store, _stage: Stage): void {
-  store.subscribe((state) => {
-    document.documentElement.dataset["theme"] = state.theme;
+export function createInterface(model: Model, store: Store, stage: Stage): void {
+  const main = mount("stage", HTMLElement);
+  const panel = mount("panel", HTMLElement);
+  const initial = initialState(model);
+  const page: Page = {
+    model,
+    store,
+    stage,
+    act: createActions(model, store, stage, mount("live", HTMLElement)),
+  };
+  const { act } = page;
+
+  const about = createAbout(model, mount("about", HTMLDialogElement));
+  const search = createSearch(model, "search a vertex ( / )", (vertex) => {
+    act.select(vertex);
+    mount("main", HTMLCanvasElement).focus();
   });
+  const details = button("panel", () => showPanel(panel.hidden), {
+    title: "show or hide the panel",
+    attributes: { "aria-controls": panel.id, "aria-expanded": "true" },
+  });
+  const showPanel = (shown: boolean): void => {
+    panel.hidden = !shown;
+    document.body.classList.toggle("wide", !shown);
+    details.setAttribute("aria-expanded", String(shown));
+  };
+  createControls(page, mount("controls", HTMLElement), [
+    search.host,
+    button("fit", () => stage.fit(), { title: "show everything (f)" }),
+    createSave(page, initial),
+    button("◐", () => act.theme(), {
+      title: "dark or light (t)",
+      attributes: { "aria-label": "dark or light" },
+    }),
+    details,
+    button("?", () => about.open(), {
+      title: "about, and all keys (?)",
+      attributes: { "aria-label": "about and help" },
+    }),
+  ]);
+  createStrip(page, mount("strip", HTMLElement));
+  createPanel(page, panel);
+  createTip(page, mount("tip", HTMLElement), main);
+  createPrint(page, main, mount("printed", HTMLElement));
+  createKeyboard(page, { help: () => about.open(), search: () => search.input.focus() });
+  keepAddress(model, store, initial);
+  followSystem(model, store);
 }

@@ -1,0 +1,202 @@
+/** Every colour, width, border and picture of the view at hand, explained. */
+
+import type { EdgeValues } from "../core/model";
+import type { State } from "../core/state";
+import { inkOf, lookOf } from "../draw/strokes";
+import type { Page } from "./actions";
+import { drawing, element } from "./dom";
+import { className, number } from "./format";
+import { QUANTITY, readingOf } from "./reading";
+
+type Row = { mark: SVGSVGElement | HTMLElement; text: string };
+
+const READ: ReadonlySet<keyof State> = new Set([
+  "view",
+  "sample",
+  "target",
+  "top",
+  "density",
+  "colour",
+  "lesioned",
+]);
+const MARK = [34, 16] as const;
+
+export function createLegend(page: Page, host: HTMLElement): void {
+  const body = element("div");
+  const details = element(
+    "details",
+    { id: "legend" },
+    element("summary", {}, element("h2", { text: "Legend" })),
+    body,
+  );
+  details.open = true;
+  host.append(details);
+  const write = (state: Readonly<State>): void => body.replaceChildren(...legend(page, state));
+  page.store.subscribe((state, changed) => {
+    if ([...changed].some((key) => READ.has(key))) write(state);
+  });
+  write(page.store.state);
+}
+
+function legend(page: Page, state: Readonly<State>): HTMLElement[] {
+  const values = page.model.values(readingOf(state));
+  if (state.view === "matrix") return [group("Cells", cells(page, state))];
+  return [group("Edges", edges(page, state, values)), group("Vertices", vertices(page, state))];
+}
+
+function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row[] {
+  const rows: Row[] = [];
+  const target = className(model, state.target);
+  const byModule = state.colour === "module" && model.module !== null;
+  if (byModule) {
+    rows.push({ mark: swatches(model.modules), text: "inside a module: its colour" });
+    rows.push({ mark: line("dim", 2), text: "between two modules" });
+  } else {
+    const words: Record<State["view"], [string, string]> = {
+      circuit: [`adds to “${target}”: attribution above 0`, `takes from “${target}”: attribution below 0`],
+      input: ["weight × activation above 0", "weight × activation below 0"],
+      network: ["weight above 0", "weight below 0"],
+      matrix: ["", ""],
+    };
+    const [positive, negative] = words[state.view];
+    rows.push({ mark: line("positive", 2), text: positive }, { mark: line("negative", 2), text: negative });
+  }
+  if (values.largest > 0) {
+    const ink = inkOf(Math.min(state.top, values.order.length));
+    const { largest } = values;
+    const widths = [1, 0.4, 0.1].map((share) => ({ share, look: lookOf(share, ink) }));
+    for (const { share, look } of widths) {
+      const text = `${share === 1 ? "largest: " : ""}|${QUANTITY[state.view]}| ${number(share * largest, 3)}`;
+      rows.push({ mark: line("text", look.width, look.alpha), text });
+    }
+  }
+  if (state.density)
+    rows.push({ mark: element("span", { class: "mark haze" }), text: "haze: all edges together, by sign" });
+  if (arcs(model.blocks)) rows.push({ mark: arc(), text: "arc: skips the layers above it" });
+  return rows;
+}
+
+function vertices({ model }: Page, state: Readonly<State>): Row[] {
+  const rows: Row[] = [];
+  const sampled = model.samples.length > 0;
+  const reads = state.view === "circuit" || state.view === "input";
+  const channels =
+    model.data.flows === "framed" || model.samples[0]?.map(model.layers.at(-2)?.start ?? 0) != null;
+  if (model.layers.some((layer) => layer.image) && sampled)
+    rows.push({
+      mark: element("span", { class: "mark shades" }),
+      text: "the input: dark to bright is its value",
+    });
+  if (sampled)
+    rows.push({ mark: ringed(), text: "bright border, bright square: large |activation| in its layer" });
+  rows.push({
+    mark: element("span", { class: "mark signed" }),
+    text: channels
+      ? "picture in a vertex: its feature map, or what it reads"
+      : reads
+        ? "picture in a vertex: its gradient at this input, below 0 … above 0"
+        : "picture in a vertex: its weights, below 0 … above 0",
+  });
+  if (sampled && model.output) {
+    const bar = model.data.softmax ? "bar: probability of the class" : "bar: the output’s value";
+    rows.push({
+      mark: barMark(),
+      text: state.view === "circuit" ? `${bar}; blue: the class looked at` : bar,
+    });
+  }
+  if (state.colour === "module" && model.module)
+    rows.push({ mark: foot(), text: "foot: the vertex’s module" });
+  if (state.lesioned.size) rows.push({ mark: cross(), text: "crossed out: held at 0" });
+  rows.push({ mark: outlined(), text: "outlined: selected, or under the pointer" });
+  return rows;
+}
+
+function cells({ model }: Page, state: Readonly<State>): Row[] {
+  const block = model.blocks[state.block];
+  const rows: Row[] = [
+    { mark: element("span", { class: "mark signed" }), text: `${QUANTITY[state.view]}: below 0 … above 0` },
+  ];
+  if (block)
+    rows.push({ mark: element("span", { class: "mark" }), text: `a row: a vertex of ${block.target.name}` });
+  if (block)
+    rows.push({
+      mark: element("span", { class: "mark" }),
+      text: `a column: a vertex of ${block.source.name}`,
+    });
+  if (block && !block.whole)
+    rows.push({
+      mark: element("span", { class: "mark" }),
+      text: "a cell sums several weights: too many for one each",
+    });
+  return rows;
+}
+
+function group(title: string, rows: readonly Row[]): HTMLElement {
+  const list = element("ul", { class: "legend" });
+  for (const { mark, text } of rows) list.append(element("li", {}, mark, element("span", { text })));
+  return element("section", {}, element("h3", { text: title }), list);
+}
+
+function arcs(blocks: readonly { source: { depth: number }; target: { depth: number } }[]): boolean {
+  return blocks.some(({ source, target }) => target.depth > source.depth + 1);
+}
+
+function line(colour: string, width: number, alpha = 1): SVGSVGElement {
+  const path = {
+    d: "M1 12C17 12 17 4 33 4",
+    class: `stroke-${colour}`,
+    "stroke-width": width,
+    "stroke-opacity": alpha,
+  };
+  return drawing(MARK, ["path", path]);
+}
+
+function arc(): SVGSVGElement {
+  return drawing(MARK, [
+    "path",
+    { d: "M1 3C8 3 8 13 17 13S26 3 33 3", class: "stroke-text", "stroke-width": 1.5 },
+  ]);
+}
+
+function swatches(modules: number): SVGSVGElement {
+  const shown = Math.min(8, Math.max(1, modules));
+  const width = 34 / shown;
+  return drawing(
+    MARK,
+    ...Array.from({ length: shown }, (_, index) => {
+      return [
+        "rect",
+        { x: index * width, y: 3, width: width - 1, height: 10, class: `fill-module-${index}` },
+      ] as const;
+    }),
+  );
+}
+
+const square = (
+  more: Record<string, string | number>,
+): readonly ["rect", Record<string, string | number>] => [
+  "rect",
+  { x: 11, y: 2, width: 12, height: 12, ...more },
+];
+
+const ringed = (): SVGSVGElement =>
+  drawing(MARK, square({ class: "fill-vertex" }), square({ class: "stroke-text", "stroke-width": 2 }));
+const foot = (): SVGSVGElement =>
+  drawing(MARK, square({ class: "fill-vertex" }), square({ y: 11, height: 3, class: "fill-module-1" }));
+const cross = (): SVGSVGElement =>
+  drawing(MARK, square({ class: "fill-vertex" }), [
+    "path",
+    { d: "M11 2 23 14M23 2 11 14", class: "stroke-negative", "stroke-width": 2 },
+  ]);
+const outlined = (): SVGSVGElement =>
+  drawing(
+    MARK,
+    square({ class: "fill-vertex" }),
+    square({ x: 9, y: 0.8, width: 16, height: 14.4, class: "stroke-text", "stroke-width": 1.5 }),
+  );
+const barMark = (): SVGSVGElement =>
+  drawing(
+    MARK,
+    ["rect", { x: 1, y: 5, width: 32, height: 6, class: "fill-line" }],
+    ["rect", { x: 1, y: 5, width: 22, height: 6, class: "fill-positive" }],
+  );

@@ -1,0 +1,191 @@
+/** The panel while nothing is selected: the answer, what made it, and the layers. */
+
+import type { Model } from "../core/model";
+import type { State } from "../core/state";
+import type { Page } from "./actions";
+import { button, element } from "./dom";
+import { aligned, className, layerFacts, number, percent, shape } from "./format";
+import { inputPicture } from "./pictures";
+import { QUANTITY, readingOf } from "./reading";
+import { pathButton, pathRows, strongest } from "./rows";
+
+const PATHS = 10;
+const EDGES = 6;
+const OUTPUTS = 3;
+
+export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
+  const { model } = page;
+  const parts = [
+    element("h2", { text: model.data.title }),
+    element("p", { class: "dim", text: model.data.summary }),
+  ];
+  parts.push(...model.data.notes.map((note) => element("p", { class: "note", text: note })));
+  if (model.samples.length) parts.push(answer(page, state));
+  if (state.view === "circuit") parts.push(...why(page, state));
+  else parts.push(strongestEdges(page, state));
+  parts.push(layers(page, state));
+  return parts;
+}
+
+/** The input, what the network makes of it, and what is true. */
+export function answer(page: Page, state: Readonly<State>): HTMLElement {
+  const { model, act } = page;
+  const sample = model.samples[state.sample];
+  const outputs = model.outputs(state.sample, state.lesioned);
+  const shares = model.shares(outputs);
+  const lesioned = state.lesioned.size > 0;
+  const best = largestAt(outputs);
+  const predicted = lesioned && model.data.softmax && best !== null ? best : sample.prediction;
+  const right = sample.label === null ? null : sample.label === predicted;
+  const truth = right === null ? null : right ? "correct" : `≠ truly ${className(model, sample.label)}`;
+  const head = element(
+    "div",
+    { class: "answer" },
+    inputPicture(sample, `the input ${sample.name}`),
+    element(
+      "div",
+      {},
+      predicted === null ? null : element("p", { class: "big", text: className(model, predicted) }),
+      element("p", {
+        class: right === false ? "wrong" : "dim",
+        text: [probability(model, shares, predicted), truth].filter(Boolean).join(" · "),
+      }),
+      element("p", { class: "dim", text: sample.name }),
+    ),
+  );
+  const part = section(lesioned ? "Prediction with lesions" : "Prediction", head);
+  if (outputs.length > 1 && model.data.softmax) {
+    const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a] || a - b).slice(0, OUTPUTS);
+    const list = element("ul", { class: "rows" });
+    for (const target of order) {
+      const bar = element("i");
+      bar.style.width = `${100 * shares[target]}%`;
+      const made = button("", () => (act.target(target), act.view("circuit")), {
+        class: "row output",
+        key: `output:${target}`,
+        attributes: {
+          "aria-label": `${className(model, target)}, ${percent(shares[target])}: show its circuit`,
+        },
+      });
+      made.append(
+        element("span", { class: "name", text: className(model, target) }),
+        element("span", { class: "bar" }, bar),
+        element("span", { class: "value", text: percent(shares[target]) }),
+      );
+      list.append(element("li", {}, made));
+    }
+    part.append(list);
+  }
+  return part;
+}
+
+function probability(model: Model, shares: Float32Array, target: number | null): string {
+  if (target === null || !model.output) return "";
+  const value = shares[target] ?? NaN;
+  return model.data.softmax ? `p = ${value.toFixed(3)}` : `output ${number(value)}`;
+}
+
+function largestAt(outputs: Float32Array): number | null {
+  let best: number | null = null;
+  outputs.forEach((value, at) => {
+    if (best === null || value > outputs[best]) best = at;
+  });
+  return best;
+}
+
+/** The paths that made the chosen output, and that they add up to it. */
+function why(page: Page, state: Readonly<State>): HTMLElement[] {
+  const { model, act } = page;
+  const reading = readingOf(state);
+  const name = className(model, state.target);
+  const heading = `Strongest paths to “${name}”`;
+  if (!model.values(reading).known)
+    return [
+      section(heading, element("p", { class: "dim", text: "No circuit for this class came with the page." })),
+    ];
+  const list = model.paths(reading, PATHS, state.grouped);
+  const product = list.rule === "product";
+  const group = button("group by route", () => act.toggle("grouped"), {
+    class: "small",
+    key: "group",
+    title: "sum over the inputs: one row for each hidden route (p)",
+  });
+  group.setAttribute("aria-pressed", String(state.grouped));
+  const part = section(heading, pathRows(page, list, state.grouped, "path"));
+  part.querySelector("h3")?.append(group);
+  const told = Number.isFinite(list.coverage)
+    ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
+    : product
+      ? ""
+      : "Ranked by the smallest flow on the way: positions are summed here, so a path has no share of its own.";
+  if (!list.paths.length)
+    part.append(element("p", { class: "dim", text: "No path carries anything to this output." }));
+  else if (told) part.append(element("p", { class: "dim", text: told }));
+  const sum = element("p", { class: "sum", text: balance(model, state, list.total, list.constant) });
+  const error = model.conservation(reading);
+  if (Number.isFinite(error))
+    sum.title = `Conservation: at every vertex what flows in flows out, to ${number(error, 2)} of the largest flow.`;
+  return sum.textContent ? [part, sum] : [part];
+}
+
+/** "Σ paths from inputs 14.073 + biases and constants 1.254 = logit 15.327". */
+export function balance(model: Model, state: Readonly<State>, total: number, constant: number): string {
+  if (!Number.isFinite(total) || !Number.isFinite(constant)) return "";
+  const output = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
+  const [inputs, rest, whole] = aligned([total, constant, output]);
+  const noun = model.data.softmax ? "logit" : "output";
+  const off =
+    Math.abs(total + constant - output) >
+    2e-3 * Math.max(Math.abs(total), Math.abs(constant), Math.abs(output));
+  const plus = constant < 0 ? `− biases and constants ${rest.slice(1)}` : `+ biases and constants ${rest}`;
+  return `Σ paths from inputs ${inputs} ${plus} ${off ? "≈" : "="} ${noun} ${whole}`;
+}
+
+function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
+  const { model } = page;
+  const values = model.values(readingOf(state));
+  const heads = values.order.subarray(0, 2000);
+  const part = section(`Strongest edges · ${QUANTITY[state.view]}`);
+  for (const sign of [1, -1] as const) {
+    const rows = strongest(heads, values, sign, EDGES, (edge) => model.source(edge));
+    if (!rows.length) continue;
+    const list = element("ul", { class: "rows" });
+    for (const { vertex, edge, value } of rows) {
+      const path = { vertices: [vertex, model.target(edge)], edges: [edge], value, share: NaN };
+      list.append(element("li", {}, pathButton(page, path, false, "edge")));
+    }
+    part.append(list);
+  }
+  return part;
+}
+
+function layers(page: Page, state: Readonly<State>): HTMLElement {
+  const { model, act } = page;
+  const list = element("ul", { class: "layers" });
+  for (const layer of model.layers) {
+    const folded = state.folded.has(layer.index);
+    const fold = button(folded ? "▸" : "▾", () => act.fold(layer.index), {
+      class: "fold",
+      key: `fold:${layer.index}`,
+      title: folded ? "unfold this layer" : "fold this layer",
+      attributes: { "aria-expanded": String(!folded), "aria-label": `layer ${layer.name}` },
+    });
+    const facts = [layer.kind, layerFacts(layer), layer.shape.length > 1 ? shape(layer.shape) : ""].filter(
+      Boolean,
+    );
+    list.append(
+      element(
+        "li",
+        {},
+        fold,
+        element("span", { class: "name", text: layer.name, title: layer.module || layer.name }),
+        element("span", { class: "dim", text: facts.slice(1).join(" · ") }),
+      ),
+    );
+  }
+  return section("Layers", list);
+}
+
+export function section(title: string, ...children: HTMLElement[]): HTMLElement {
+  return element("section", {}, element("h3", {}, element("span", { text: title })), ...children);
+}

@@ -1,0 +1,57 @@
+/** What the state asks of the model, and the words for it. */
+
+import type { ViewName } from "../core/contract";
+import type { EdgeValues, Model, Reading } from "../core/model";
+import type { State } from "../core/state";
+import { className } from "./format";
+
+export function readingOf(state: Readonly<State>): Reading {
+  return { view: state.view, sample: state.sample, target: state.target, lesioned: state.lesioned };
+}
+
+/** What an edge's value is, view by view. */
+export const QUANTITY: Record<ViewName, string> = {
+  circuit: "attribution",
+  input: "contribution",
+  network: "weight",
+  matrix: "weight",
+};
+
+/** The views that this page's data can show. */
+export function viewsOf(model: Model): ViewName[] {
+  const views: ViewName[] = [];
+  if (model.data.flows !== null && model.samples.length) {
+    if (model.output) views.push("circuit");
+    views.push("input");
+  }
+  views.push("network");
+  if (model.blocks.length) views.push("matrix");
+  return views;
+}
+
+/** Classes that a circuit can be shown for at this sample: all, or those that came with the page. */
+export function targetsOf(model: Model, sample: number): number[] {
+  const every = model.classes.map((_, index) => index);
+  if (model.data.flows !== "framed") return every;
+  const framed = new Set(model.data.samples[sample]?.frames.map((frame) => frame.target));
+  return every.filter((target) => framed.has(target));
+}
+
+/** Edges that are drawn crisply, strongest first: of the strongest `top` those whose sign is switched on. */
+export function shownEdges(values: EdgeValues, state: Readonly<State>): Uint32Array {
+  const strongest = values.order.subarray(0, state.top);
+  if (state.positive && state.negative) return strongest;
+  return strongest.filter((edge) => {
+    const sign = values.sign(edge);
+    return (sign > 0 && state.positive) || (sign < 0 && state.negative);
+  });
+}
+
+/** "circuit for 7 at sample 3", for file names, captions and the live region. */
+export function viewTitle(model: Model, state: Readonly<State>): string {
+  const sample = model.samples[state.sample]?.name ?? "";
+  if (state.view === "circuit") return `circuit for ${className(model, state.target)} · ${sample}`;
+  if (state.view === "input") return `contributions at ${sample}`;
+  if (state.view === "matrix") return "matrix of weights";
+  return "weights of the network";
+}

@@ -1,0 +1,105 @@
+/** Lists of edges and of paths in the panel: a row is a button, and the picture shows what the pointer lies on. */
+
+import type { EdgeValues, Path, PathList } from "../core/model";
+import type { Page } from "./actions";
+import { button, element } from "./dom";
+import { percent, signed } from "./format";
+
+export interface EdgeRow {
+  edge: number;
+  value: number;
+  sign: number;
+  /** The vertex that the row names, and jumps to. */
+  vertex: number;
+}
+
+/** The strongest of these edges with this sign, strongest first; equals by their number. */
+export function strongest(
+  edges: ArrayLike<number>,
+  values: EdgeValues,
+  sign: 1 | -1,
+  most: number,
+  vertexOf: (edge: number) => number,
+): EdgeRow[] {
+  const rows: EdgeRow[] = [];
+  for (let at = 0; at < edges.length; at++) {
+    const edge = edges[at];
+    const value = values.value[edge];
+    if (!(Math.abs(value) > 0) || values.sign(edge) !== sign) continue;
+    const weakest = rows.length < most ? 0 : Math.abs(rows[most - 1].value);
+    if (Math.abs(value) <= weakest) continue;
+    let place = rows.length;
+    while (place > 0 && Math.abs(rows[place - 1].value) < Math.abs(value)) place--;
+    rows.splice(place, 0, { edge, value, sign, vertex: vertexOf(edge) });
+    if (rows.length > most) rows.pop();
+  }
+  return rows;
+}
+
+/** Rows of edges with bars; `largest` is the length of a whole bar. */
+export function edgeList(page: Page, rows: readonly EdgeRow[], largest: number, key: string): HTMLElement {
+  const list = element("ul", { class: "rows" });
+  for (const row of rows) list.append(element("li", {}, edgeButton(page, row, largest, key)));
+  return list;
+}
+
+function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTMLButtonElement {
+  const { model, act } = page;
+  const name = model.name(row.vertex);
+  const value = signed(row.value, 3);
+  const made = button("", () => act.select(row.vertex), {
+    class: `row ${row.sign < 0 ? "negative" : "positive"}`,
+    key: `${key}:${row.edge}`,
+    title: `${model.id(row.vertex)}: ${signed(row.value, 6)}`,
+    attributes: { "aria-label": `${name} ${value}` },
+  });
+  const bar = element("i");
+  bar.style.width = `${largest > 0 ? Math.max(1, (100 * Math.abs(row.value)) / largest) : 0}%`;
+  made.append(
+    element("span", { class: "name", text: name }),
+    element("span", { class: "bar" }, bar),
+    element("span", { class: "value", text: value }),
+  );
+  return tracing(page, made, [row.edge]);
+}
+
+/** Rows of paths: the names along it, its value, its share. */
+export function pathRows(page: Page, { paths }: PathList, grouped: boolean, key: string): HTMLElement {
+  const list = element("ol", { class: "rows" });
+  for (const path of paths) list.append(element("li", {}, pathButton(page, path, grouped, key)));
+  return list;
+}
+
+export function pathButton(page: Page, path: Path, grouped: boolean, key: string): HTMLButtonElement {
+  const { model, act } = page;
+  const names = path.vertices.map((vertex) => model.name(vertex));
+  const text = (grouped ? "inputs → " : "") + names.join(" → ");
+  const value = signed(path.value, 3);
+  const share = Number.isFinite(path.share) ? percent(path.share) : "";
+  const chosen = path.vertices[grouped ? 0 : Math.min(1, path.vertices.length - 1)];
+  const made = button("", () => act.select(chosen), {
+    class: `row path ${path.value < 0 ? "negative" : "positive"}`,
+    key: `${key}:${path.vertices.join()}`,
+    title: `${path.vertices.map((vertex) => model.id(vertex)).join(" → ")}: select ${model.id(chosen)}`,
+    attributes: { "aria-label": `${text.replaceAll(" → ", " to ")}, ${value}${share && ", " + share}` },
+  });
+  made.append(
+    element("span", { class: "name", text }),
+    element("span", { class: "value", text: value }),
+    element("span", { class: "share", text: share }),
+  );
+  return tracing(page, made, path.edges);
+}
+
+/** While the pointer or the focus lies on it, its edges shine in the picture. */
+export function tracing<Kind extends HTMLElement>({ store }: Page, on: Kind, edges: readonly number[]): Kind {
+  const trace = (): void => store.set({ traced: edges });
+  const stop = (): void => {
+    if (store.state.traced === edges) store.set({ traced: [] });
+  };
+  on.addEventListener("pointerenter", trace);
+  on.addEventListener("focus", trace);
+  on.addEventListener("pointerleave", stop);
+  on.addEventListener("blur", stop);
+  return on;
+}

@@ -1,0 +1,52 @@
+/** The small note beside the pointer: which vertex it lies on. */
+
+import type { State } from "../core/state";
+import type { Page } from "./actions";
+import { element } from "./dom";
+import { number } from "./format";
+import { readingOf } from "./reading";
+
+const AWAY = 14;
+
+export function createTip({ model, store, stage }: Page, host: HTMLElement, main: HTMLElement): void {
+  let pointer: { x: number; y: number } | null = null;
+  // Caught on the way down, so that the place is known before the stage says which vertex lies there.
+  main.addEventListener(
+    "pointermove",
+    (event) => ((pointer = { x: event.clientX, y: event.clientY }), place()),
+    true,
+  );
+  main.addEventListener("pointerleave", () => (pointer = null));
+
+  const place = (): void => {
+    const { hovered } = store.state;
+    if (host.hidden || hovered === null) return;
+    const frame = main.getBoundingClientRect();
+    const at = pointer ?? { x: frame.left + stage.point(hovered).x, y: frame.top + stage.point(hovered).y };
+    const { offsetWidth: width, offsetHeight: height } = host;
+    const right = at.x + AWAY + width < innerWidth;
+    const below = at.y + AWAY + height < innerHeight;
+    host.style.left = `${Math.max(4, right ? at.x + AWAY : at.x - AWAY - width)}px`;
+    host.style.top = `${Math.max(4, below ? at.y + AWAY : at.y - AWAY - height)}px`;
+  };
+  const show = (state: Readonly<State>): void => {
+    const { hovered } = state;
+    host.hidden = hovered === null;
+    if (hovered === null) return;
+    const [name, id] = [model.name(hovered), model.id(hovered)];
+    const layer = model.layerOf(hovered).name;
+    host.replaceChildren(
+      element("strong", { text: name }),
+      element("span", { class: "dim", text: name === id ? layer : `${id} · ${layer}` }),
+    );
+    if (model.samples.length && state.view !== "network") {
+      const value = model.activation(hovered, readingOf(state));
+      if (!Number.isNaN(value)) host.append(element("span", { text: `value ${number(value)}` }));
+    }
+    if (state.lesioned.has(hovered)) host.append(element("span", { text: "held at 0" }));
+    place();
+  };
+  store.subscribe((state, changed) => {
+    if (changed.has("hovered") || changed.has("lesioned") || changed.has("sample")) show(state);
+  });
+}
