@@ -12,11 +12,11 @@ from graph_strategies import layered_graphs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from netgraph import read_graph, write_graph
-from netgraph.errors import TableError, UnknownName
+from netgraph import check_tables, read_graph, write_graph
+from netgraph.errors import NetgraphWarning, TableError, UnknownName
 from netgraph.graph.equality import difference
 from netgraph.graph.formats.profiles import PROFILES, QUANTITIES
-from netgraph.graph.graph import Block, Graph
+from netgraph.graph.graph import Block, Graph, Layer
 
 
 def small() -> Graph:
@@ -29,6 +29,7 @@ def lines(path: Path) -> list[str]:
     return path.read_text().splitlines()
 
 
+@pytest.mark.filterwarnings("ignore:.*Gephi will take")
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(graph=layered_graphs(), profile=st.sampled_from(sorted(PROFILES)))
 def test_a_profile_loses_nothing(tmp_path_factory: pytest.TempPathFactory, graph: Graph, profile: str) -> None:
@@ -47,6 +48,49 @@ def test_the_tables_of_gephi(tmp_path: Path) -> None:
         "in:2,out:1,4.0,4.0,1,linear",
     ]
     assert lines(at / "vertices.csv")[0].startswith("id,label,layer,")
+
+
+def thirty(**columns: object) -> Graph:
+    """Thirty units, then one channel of 2 x 2: what only the last layer has begins behind Gephi's 25 rows."""
+    layers = (Layer("a", "a", "input", (30,), 0, 30), Layer("b", "b", "linear", (1, 2, 2), 30, 4, grid=(1, 2, 2)))
+    last = Layer("c", "c", "conv", (1,), 34, 1)
+    wide, one = np.ones((4, 30)), -np.ones((1, 4))
+    values = {"tap_sum": 2 * one, "score": 3 * one}
+    blocks = (Block("a", "b", "linear", wide), Block("b", "c", "conv", one, values))
+    return Graph((*layers, last), blocks, {name: np.asarray(values) for name, values in columns.items()})
+
+
+def test_gephi_can_rank_by_all_columns_that_are_written_for_it(tmp_path: Path) -> None:
+    late, gaps = np.where(np.arange(35) < 25, np.nan, 0.5), np.where(np.arange(35) % 2, np.nan, 0.5)
+    graph = thirty(closeness=gaps, late=late)
+    with pytest.warns(NetgraphWarning) as said:
+        at = write_graph(graph, tmp_path / "gephi", profile="gephi")
+    assert [str(warning.message).split(" for text", 1)[0] for warning in said] == [
+        "vertices.csv: Gephi will take 'late'",
+        "edges.csv: Gephi will take 'score'",
+    ]
+    assert "choose the type Double in its import dialog, or write a .gexf file" in str(said[0].message)
+    vertices, edges = pd.read_csv(at / "vertices.csv", dtype=str, keep_default_na=False), lines(at / "edges.csv")
+    assert vertices.columns.drop(["x", "y"]).tolist() == [
+        *("id", "label", "layer", "depth", "index", "kind", "bias"),  # channel, row, col begin late: the ids say them
+        *("closeness", "late"),
+    ]
+    assert vertices["closeness"].tolist() == ["0.5", ""] * 17 + ["0.5"]  # not NaN, the largest number of all
+    assert edges[0].endswith("sign,kind,tap_sum,score")
+    assert edges[1] == "a:0,b:0,0,0,1.0,1.0,1,linear,1.0,".replace("b:0,0,0", '"b:0,0,0"')  # one tap is its own sum
+    assert edges[-1] == '"b:0,1,1",c:0,1.0,-1.0,-1,conv,-2.0,-3.0'
+    found = {(finding.trap, finding.column) for finding in check_tables(at).findings}
+    assert found == {("gephi-column-type", "late"), ("gephi-column-type", "score")}
+    assert difference(graph, read_graph(at)) is None
+    assert "channel,row,col" in lines(write_graph(graph, tmp_path / "out") / "vertices.csv")[0]
+
+
+def test_gephi_is_told_of_nothing_where_all_begins_early(tmp_path: Path) -> None:
+    few = thirty().select(vertices=np.arange(35) > 25)
+    at = write_graph(few, tmp_path / "out", profile="gephi")
+    assert "channel,row,col" in lines(at / "vertices.csv")[0]
+    assert check_tables(at).findings == ()
+    write_graph(thirty(), tmp_path / "some", profile="gephi", layers=["b", "c"])
 
 
 def test_the_tables_of_the_starter_profile(tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ CASES: list[tuple[str, str | bytes | None, str | bytes, tuple[int, ...]]] = [
     ("gephi-column-type", None, typed("3", "0.25"), (27,)),
     ("gephi-column-type", None, typed("", "0.25"), (27,)),
     ("gephi-column-type", None, typed("0.5", "high"), (27,)),
+    ("gephi-column-type", None, typed("0.5", "inf"), (27,)),
+    ("gephi-nan", None, typed("0.5", "NaN"), (27,)),
     ("vertex-twice", "id\na\nb\na\nc\n", EDGES, (4,)),
     ("edge-twice", None, edges("a,b,1.0", "b,c,1.0", "a,b,2.0"), (4,)),
     ("end-unknown", VERTICES, edges("a,b,1.0", "b,d,1.0"), (3,)),
@@ -186,6 +188,7 @@ def test_clean_exports_have_no_finding(tmp_path: Path) -> None:
         assert "nothing that a tool would misread" in str(report)
 
 
+@pytest.mark.filterwarnings("ignore:.*Gephi will take")
 @settings(max_examples=25)
 @given(graph=layered_graphs(), profile=st.sampled_from(["default", "gephi"]))
 def test_whatever_the_names_an_export_misleads_no_tool(graph: ng.Graph, profile: str) -> None:

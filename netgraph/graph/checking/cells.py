@@ -69,9 +69,10 @@ GEPHI_ROWS = 25
 GEPHI_TYPES = (
     ("boolean", r"^(?i:true|false)$"),
     ("whole numbers", r"^[+-]?\d{1,19}$"),
-    ("numbers", NUMERIC),
+    ("numbers", rf"{NUMBER}|^[+-]?(?:NaN|Infinity)$"),  # as Java writes them: inf and nan are text
 )
 """In the order in which Gephi tries them."""
+NOT_NUMBERS = ("NaN", "+NaN", "-NaN")
 
 
 @dataclass
@@ -87,10 +88,11 @@ class Column:
     def found(self, tests: tuple[CellTest, ...] = ()) -> dict[str, Tally]:
         """Name of a trap -> its rows; without those of whole columns that some cell contradicts."""
         whole = {test.trap for test in tests if test.column is not None}
+        ranked = self.typed and self.fits[:1] == [GEPHI_TYPES[2][1]]
         return {
             trap: tally
             for trap, tally in self.tallies.items()
-            if tally.count and (trap not in whole or self.every.get(trap, False))
+            if tally.count and (trap not in whole or self.every.get(trap, False)) and (trap != "gephi-nan" or ranked)
         }
 
     def look(self, cells: pl.Series, rows: Array, tests: tuple[CellTest, ...], suspect: Array) -> None:
@@ -110,7 +112,9 @@ class Column:
                 self.tallies[test.trap].add(rows[at[hit]], few[int(hit[0])])
 
     def look_as_gephi(self, cells: pl.Series, rows: Array) -> None:
-        """Type the column by its first rows, then look for cells that do not fit."""
+        """Type the column by its first rows, then look for cells that do not fit; and for those that rank above all."""
+        if (nan := cells.is_in(NOT_NUMBERS).to_numpy()).any():
+            self.tallies["gephi-nan"].add(rows[nan], "NaN")
         if (first := GEPHI_ROWS - self.seen) > 0:
             head = cells.head(first).str.strip_chars()
             filled = head.filter(head != "")
@@ -133,7 +137,9 @@ def _misfits(cells: pl.Series, pattern: str | None) -> Array:
         return np.flatnonzero(cells.str.contains(NUMBER).to_numpy())
     fast = {GEPHI_TYPES[1][1]: pl.Int64, GEPHI_TYPES[2][1]: pl.Float64}.get(pattern)
     if fast is not None:
-        bad = np.flatnonzero((cells.cast(fast, strict=False).is_null() & (cells != "")).to_numpy())
+        cast = cells.cast(fast, strict=False)
+        doubtful = cast.is_null() if fast is pl.Int64 else ~cast.is_finite().fill_null(False)
+        bad = np.flatnonzero((doubtful & (cells != "")).to_numpy())
         if not len(bad):
             return bad
         few = cells[bad].str.strip_chars()

@@ -168,7 +168,7 @@ def _report(
             _add(findings, trap, sheet, name, Tally(1, [1]))
     for number, column in enumerate(columns):
         for trap, tally in column.found(tests.get(number, ())).items():
-            if trap != "gephi-column-type" or sheet.columns[number].strip().lower() not in UNTYPED:
+            if not trap.startswith("gephi-") or sheet.columns[number].strip().lower() not in UNTYPED:
                 _add(findings, trap, sheet, sheet.columns[number], tally)
 
 

@@ -141,7 +141,10 @@ TRAPS: dict[str, Trap] = {
         # -- columns -------------------------------------------------------------------------------
         _trap("gephi-column-type", "warning", "write floats with a point (1.0) and no empty cells, or choose the type "
               "in the import dialog",
-              gephi="types a column by its first 25 rows; later cells that do not fit stay empty"),
+              gephi="types a column by its first 25 rows (text, where they are empty); later cells that do not fit "
+              "stay empty, and text can be neither ranked nor filtered by size"),
+        _trap("gephi-nan", "warning", "leave the cell empty",
+              gephi="takes NaN for the largest number of the column: a ranking by it gives no vertex a size or colour"),
         # -- the graph -----------------------------------------------------------------------------
         _trap("vertex-twice", "error", "give each vertex one row",
               rigraph="stops: duplicate vertex names", igraph="stops: vertex names must be unique",

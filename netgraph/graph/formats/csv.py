@@ -18,6 +18,7 @@ from netgraph.graph.formats.csv_read import read as read
 from netgraph.graph.formats.csv_read import read_activations as read_activations
 from netgraph.graph.formats.disk import write_whole
 from netgraph.graph.formats.export import Export
+from netgraph.graph.formats.late import warn_of_late_values, without_late
 from netgraph.graph.formats.profiles import OF_WEIGHT
 from netgraph.graph.formats.swap import replacing
 from netgraph.graph.formats.tables import TableWriter, quoted
@@ -34,13 +35,19 @@ CHUNK = 150_000
 """Edges written at a time: enough to keep the threads busy, little enough to stay in the caches."""
 
 
+_NO_NAN = pl.col(pl.Float32, pl.Float64).fill_nan(None)
+"""A number that is missing is an empty cell: Gephi takes NaN for the largest of a column, and ranks all by it."""
+
+
 def write(graph: Graph, path: Path, export: Export) -> Path:
     """See :func:`netgraph.write_graph`."""
     profile, activations = export.profile, export.activations
     check_target(path, export.overwrite)
     given, (graph, replaced) = graph, cleaned(graph, CSV)
     vertices = vertex_frame(graph, positions=True)
-    vertices = vertices.select(profile.vertex_columns(graph, vertices.columns))
+    vertices = vertices.select(profile.vertex_columns(graph, vertices.columns)).with_columns(_NO_NAN)
+    vertices = without_late(vertices, graph, profile)
+    warn_of_late_values(graph, export)
     check_graph(graph, vertices["id"], vertices.columns, profile.edge_columns(graph))
     fields = quoted(vertices)
     with replacing(path) as folder:
@@ -50,7 +57,7 @@ def write(graph: Graph, path: Path, export: Export) -> Path:
             if any(block.gate is not None or block.constant is not None for block in graph.blocks):
                 writer.write("gates.csv", ["block", "source", "gate", "constant"], _gate_frames(graph, fields["id"]))
             if activations is not None:
-                frame = activation_frame(activations, vertices["id"], CSV)
+                frame = activation_frame(activations, vertices["id"], CSV).with_columns(_NO_NAN)
                 writer.write("activations.csv", frame.columns, [quoted(frame)])
             manifest = about.describe(given, writer.entries(), export) | {"replaced": replaced}
         if activations is not None:
@@ -77,11 +84,13 @@ def _edge_frames(graph: Graph, export: Export, ids: pl.Series) -> Iterator[pl.Da
             else:
                 frame[column] = OF_WEIGHT[held](weight)
         for name in value_columns(graph):
-            values = tile.values.get(name)
-            frame[f"value {name}"] = (
-                missing.new_from_index(0, len(tile)) if values is None else about.written(values, f"value {name!r}")
-            )
-        yield pl.DataFrame(frame)
+            if name in tile.values:
+                frame[f"value {name}"] = about.written(tile.values[name], f"value {name!r}")
+            elif name in export.profile.filled:
+                frame[f"value {name}"] = OF_WEIGHT[export.profile.filled[name]](weight)
+            else:
+                frame[f"value {name}"] = missing.new_from_index(0, len(tile))
+        yield pl.DataFrame(frame).with_columns(_NO_NAN)
 
 
 def check_finite(tile: EdgeTile) -> None:

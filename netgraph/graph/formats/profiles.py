@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -39,12 +39,16 @@ class Profile:
     edges : name of a column -> what it holds (of ``QUANTITIES``), in order; the values follow under their own names.
     vertices : those of the columns that every graph has which are written (the id first, always); None: all. The
         columns of the graph's own (bias, results …) are always written.
+    filled : name of a value -> the quantity that says the same in blocks without it. (A kernel of one tap is its sum.)
+    types_by : the reader takes a column for text that is empty in so many first rows; 0: it does not.
     """
 
     name: str
     made_for: str
     edges: Mapping[str, str]
     vertices: tuple[str, ...] | None = None
+    filled: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    types_by: int = 0
 
     def column_of(self, quantity: str) -> str:
         """The column that holds a quantity."""
@@ -66,8 +70,8 @@ class Profile:
         return [name for name in columns if name in self.vertices or name in graph.columns or name == "id"]
 
 
-def _profile(name: str, made_for: str, edges: dict[str, str], vertices: tuple[str, ...] | None = None) -> Profile:
-    return Profile(name, made_for, MappingProxyType(edges), vertices)
+def _profile(name: str, made_for: str, edges: dict[str, str], **more: Any) -> Profile:
+    return Profile(name, made_for, MappingProxyType(edges), **more)
 
 
 PROFILES: dict[str, Profile] = {
@@ -89,12 +93,14 @@ PROFILES: dict[str, Profile] = {
                 "sign": "sign",
                 "kind": "kind",
             },
+            filled=MappingProxyType({"tap_sum": "weight"}),
+            types_by=25,
         ),
         _profile(
             "starter",
             "a first look: as few columns as there can be",
             {"from_id": "source", "to_id": "target", "weight": "weight"},
-            ("id", "label", "layer"),
+            vertices=("id", "label", "layer"),
         ),
     )
 }

@@ -103,7 +103,7 @@ def cleaned(graph: Graph, rule: Rule) -> Clean:
     if len(set(names.values())) < len(names):
         raise _alike("layers", next(name for name in names.values() if list(names.values()).count(name) > 1))
     try:
-        return Clean(Graph(layers, blocks, columns, graph.meta), replaced)
+        return Clean(replace(graph, layers=layers, blocks=blocks, columns=columns), replaced)
     except GraphError as error:
         raise TableError(f"{error} (once what not every tool can read is replaced)") from error
 
