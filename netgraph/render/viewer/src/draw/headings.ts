@@ -6,6 +6,7 @@
  */
 
 import type { Layer } from "../core/model";
+import { activation, counted } from "../ui/format";
 import type { Frame } from "./frame";
 import { css, font, shorten, widthOf, write } from "./text";
 
@@ -51,25 +52,6 @@ interface Drawn {
 
 let drawn: Drawn[] = [];
 
-const FUNCTIONS: Record<string, string> = {
-  relu: "ReLU",
-  relu6: "ReLU6",
-  leaky_relu: "LeakyReLU",
-  prelu: "PReLU",
-  elu: "ELU",
-  selu: "SELU",
-  celu: "CELU",
-  gelu: "GELU",
-  silu: "SiLU",
-  mish: "Mish",
-  hardswish: "Hardswish",
-  hardsigmoid: "Hardsigmoid",
-  hardtanh: "Hardtanh",
-};
-
-const counted = (count: number, one: string, many = `${one}s`): string =>
-  `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
-
 /** "500 units · ReLU", "28×28 pixels", "16 channels · 14×14 · ReLU". */
 export function detailOf(layer: Layer, output: boolean, softmax: boolean): string {
   const parts: string[] = [];
@@ -80,7 +62,7 @@ export function detailOf(layer: Layer, output: boolean, softmax: boolean): strin
   else if (output)
     parts.push(softmax ? counted(layer.size, "class", "classes") : counted(layer.size, "output"));
   else parts.push(counted(layer.size, layer.kind === "input" ? "input" : "unit"));
-  if (layer.activation) parts.push(FUNCTIONS[layer.activation] ?? layer.activation);
+  if (layer.activation) parts.push(activation(layer.activation));
   return parts.join(" · ");
 }
 
@@ -264,16 +246,4 @@ export function headingAt(x: number, y: number): number | null {
     if (along >= 0 && along <= width && across <= 4 && across >= -height) return layer;
   }
   return null;
-}
-
-/** Headings as drawn last, for the SVG. */
-export function headingsDrawn(): readonly {
-  layer: number;
-  x: number;
-  y: number;
-  angle: number;
-  width: number;
-  height: number;
-}[] {
-  return drawn;
 }

@@ -1,15 +1,136 @@
-/** A pair of layers as a heat map. */
+/** A pair of layers as a heat map: rows are targets, columns sources. */
 
-import type { Model } from "../core/model";
+import { float32 } from "../core/decode";
+import type { Block, Model, Reading } from "../core/model";
 import type { Store } from "../core/state";
+import { type Bins, binned, heated } from "./bins";
 import type { Palette } from "./frame";
+import {
+  type Area,
+  type Cell,
+  paintAxes,
+  paintCells,
+  paintPoint,
+  paintScale,
+  rowNames,
+  type Sheet,
+} from "./sheet";
+import { css } from "./text";
 
 export interface Matrix {
   draw(palette: Palette): void;
   picture(): HTMLCanvasElement;
 }
 
-export function createMatrix(host: HTMLElement, _model: Model, _store: Store): Matrix {
+const TOP = 76;
+const BOTTOM = 62;
+const SCALE = 96;
+/** Sides of a cell are whole device pixels, and no larger than this many CSS pixels. */
+const LARGEST = 44;
+
+const WORDS = { circuit: "attribution", input: "contribution", network: "weight", matrix: "weight" } as const;
+
+export function createMatrix(host: HTMLElement, model: Model, store: Store): Matrix {
   const canvas = host.appendChild(document.createElement("canvas"));
-  return { draw: () => undefined, picture: () => canvas };
+  const context = canvas.getContext("2d")!;
+  let palette: Palette | null = null;
+  let pointed: Cell | null = null;
+  let cached: { key: unknown[]; bins: Bins } | null = null;
+  let area: Area = { left: 0, top: 0, cellWidth: 1, cellHeight: 1 };
+  canvas.setAttribute("role", "img");
+
+  const blockNow = (): Block | undefined => model.blocks[store.state.block] ?? model.blocks[0];
+
+  const binsOf = (block: Block, mostRows: number, mostColumns: number): Bins => {
+    const { state } = store;
+    const reading: Reading = {
+      view: state.view,
+      sample: state.sample,
+      target: state.target,
+      lesioned: state.lesioned,
+    };
+    const values = model.values(reading);
+    const key = [block, values, state.positive, state.negative, mostRows, mostColumns];
+    if (cached && key.every((part, at) => part === cached?.key[at])) return cached.bins;
+    const heat = WORDS[reading.view] === "weight" && !block.whole ? block.heat : null;
+    const bins = heat
+      ? heated(block, { ...heat, absolute: float32(heat.absolute), signed: float32(heat.signed) }, state)
+      : binned(block, values, state, mostRows, mostColumns);
+    cached = { key, bins };
+    return bins;
+  };
+
+  const draw = (next: Palette): void => {
+    palette = next;
+    const [width, height] = [host.clientWidth, host.clientHeight];
+    const ratio = Math.min(2, window.devicePixelRatio || 1);
+    if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
+    if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
+    canvas.style.width = `${width}px`;
+    canvas.style.height = `${height}px`;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    context.fillStyle = css(next.background);
+    context.fillRect(0, 0, width, height);
+    const block = blockNow();
+    if (!block || width < 120 || height < 120) return;
+    const names = rowNames(context, model, block);
+    const left = 30 + names.width;
+    const room = { width: width - left - SCALE - 24, height: height - TOP - BOTTOM };
+    const mostRows = Math.max(1, Math.floor(room.height * ratio));
+    const mostColumns = Math.max(1, Math.floor(room.width * ratio));
+    const bins = binsOf(block, mostRows, mostColumns);
+    const cell = (space: number, count: number): number =>
+      Math.max(1, Math.min(Math.floor((space * ratio) / count), Math.round(LARGEST * ratio))) / ratio;
+    const cellWidth = cell(room.width, bins.columns);
+    const cellHeight = cell(room.height, bins.rows);
+    const snap = (value: number): number => Math.round(value * ratio) / ratio;
+    area = {
+      left: snap(left + Math.max(0, (room.width - cellWidth * bins.columns) / 2)),
+      top: snap(TOP + Math.max(0, (room.height - cellHeight * bins.rows) / 2)),
+      cellWidth,
+      cellHeight,
+    };
+    const sheet: Sheet = { context, model, block, bins, area, palette: next };
+    paintCells(sheet);
+    paintAxes(sheet, names.names);
+    paintScale(sheet, WORDS[store.state.view]);
+    paintPoint(sheet, pointed, store.state.selected);
+    const words = WORDS[store.state.view];
+    canvas.setAttribute(
+      "aria-label",
+      `Heat map of ${words}s from ${block.source.name} (${block.cols} columns) to ${block.target.name} (${block.rows} rows)`,
+    );
+  };
+
+  const cellAt = (event: MouseEvent): Cell | null => {
+    const bounds = canvas.getBoundingClientRect();
+    const column = Math.floor((event.clientX - bounds.left - area.left) / area.cellWidth);
+    const row = Math.floor((event.clientY - bounds.top - area.top) / area.cellHeight);
+    const bins = cached?.bins;
+    const inside = bins && row >= 0 && column >= 0 && row < bins.rows && column < bins.columns;
+    return inside ? { row, column } : null;
+  };
+
+  const point = (cell: Cell | null): void => {
+    if (cell?.row === pointed?.row && cell?.column === pointed?.column) return;
+    pointed = cell;
+    canvas.style.cursor = cell ? "crosshair" : "";
+    if (palette) draw(palette);
+  };
+
+  canvas.addEventListener("pointermove", (event) => point(cellAt(event)));
+  canvas.addEventListener("pointerleave", () => point(null));
+  canvas.addEventListener("click", (event) => {
+    const cell = cellAt(event);
+    const block = blockNow();
+    const bins = cached?.bins;
+    if (!cell || !block || !bins) return;
+    const edge = bins.edge[cell.row * bins.columns + cell.column]!;
+    const target = edge >= 0 ? model.target(edge) : block.target.start + Math.floor(cell.row * bins.perRow);
+    // With the shift key: both ends, so that the panel lists the paths between them.
+    store.set({ selected: target, second: event.shiftKey && edge >= 0 ? model.source(edge) : null });
+    if (palette) draw(palette);
+  });
+
+  return { draw, picture: () => canvas };
 }

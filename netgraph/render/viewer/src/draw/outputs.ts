@@ -1,6 +1,7 @@
 /** Names of vertices beside them, and what the network says: a bar a class, the chosen class, the truth. */
 
 import type { Layer } from "../core/model";
+import { number, percent } from "../ui/format";
 import type { Frame } from "./frame";
 import { css, ELLIPSIS, font, shorten, widthOf, write } from "./text";
 
@@ -51,22 +52,6 @@ export function drawNames(frame: Frame): void {
       });
     }
   }
-}
-
-export function percent(share: number): string {
-  if (!Number.isFinite(share)) return "";
-  if (share >= 0.9995) return "100 %";
-  if (share >= 0.0005) return `${(100 * share).toFixed(1)} %`;
-  return share > 0 ? "<0.1 %" : "0 %";
-}
-
-/** Four digits at most, with a true minus sign. */
-export function number(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  const size = Math.abs(value);
-  const digits = size >= 100 ? 0 : size >= 10 ? 1 : 2;
-  const words = size > 0 && (size < 0.01 || size >= 1e5) ? size.toExponential(1) : size.toFixed(digits);
-  return (value < 0 ? "−" : "") + words;
 }
 
 interface Row {
@@ -168,7 +153,7 @@ export function drawOutputs(frame: Frame): void {
       end = barX + bar;
       const value = shares[row.index] ?? 0;
       if (withNumber && (target || !model.data.softmax || value >= 0.0005)) {
-        const said = model.data.softmax ? percent(value) : number(value);
+        const said = model.data.softmax ? percent(value) : number(value, 3);
         write(context, said, end + 7, row.y, {
           ...ink,
           style: font(11, target ? 600 : 400),

@@ -5,6 +5,7 @@
  */
 
 import type { Layer } from "../core/model";
+import { count } from "../ui/format";
 import type { Frame, Rgb } from "./frame";
 import { type Lights, lightsOf } from "./lights";
 import { drawOutputs, drawNames } from "./outputs";
@@ -19,7 +20,7 @@ const STEPS = 12;
 const FOOT = 3;
 
 /** A vertex in sight: CSS pixels, edges on whole device pixels. */
-export interface Square {
+interface Square {
   vertex: number;
   layer: Layer;
   x: number;
@@ -81,7 +82,7 @@ export function squareOf(frame: Frame, vertex: number): { x: number; y: number; 
 }
 
 /** The squares of a layer that are in sight. */
-export function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): void {
+function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): void {
   const bright = lights.activation !== null && frame.reading.view !== "network";
   for (let vertex = layer.start; vertex < layer.stop; vertex++) {
     const { x, y, side } = squareOf(frame, vertex);
@@ -101,7 +102,7 @@ export function collect(frame: Frame, layer: Layer, lights: Lights, into: Square
 }
 
 /** Fill and border of a step; the last is for vertices whose activation is unknown. */
-export function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
+function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
   const { palette } = frame;
   if (step > STEPS)
     return {
@@ -208,7 +209,7 @@ function drawFolded(frame: Frame, layer: Layer): void {
   context.stroke();
   if (width < 13) return;
   const style = font(Math.min(12, width - 4), 600);
-  const words = `${layer.name} · ${layer.size.toLocaleString("en")}`;
+  const words = `${layer.name} · ${count(layer.size)}`;
   context.save();
   context.translate(x + width / 2, y + height / 2);
   context.rotate(-Math.PI / 2);

@@ -1,0 +1,92 @@
+/** A block's edges as cells of a heat map: one a pair of vertices, or one for several, which shows their strongest. */
+
+import type { Block, EdgeValues } from "../core/model";
+
+export interface Bins {
+  rows: number;
+  columns: number;
+  /** Sources and targets a cell stands for. */
+  perRow: number;
+  perColumn: number;
+  /** Row by row: the signed value of the strongest edge of each cell; 0: none. */
+  value: Float32Array;
+  /** Its number; −1: none, or a sum over edges that are not stored. */
+  edge: Int32Array;
+  largest: number;
+  /** Cells are sums over all edges of the real block, most of which are not stored. */
+  summed: boolean;
+}
+
+export interface Signs {
+  positive: boolean;
+  negative: boolean;
+}
+
+/** At most `mostRows` × `mostColumns` cells; equals go to the edge that comes first. */
+export function binned(
+  block: Block,
+  values: EdgeValues,
+  { positive, negative }: Signs,
+  mostRows: number,
+  mostColumns: number,
+): Bins {
+  const perRow = Math.max(1, Math.ceil(block.rows / Math.max(1, mostRows)));
+  const perColumn = Math.max(1, Math.ceil(block.cols / Math.max(1, mostColumns)));
+  const rows = Math.max(1, Math.ceil(block.rows / perRow));
+  const columns = Math.max(1, Math.ceil(block.cols / perColumn));
+  const value = new Float32Array(rows * columns);
+  const edge = new Int32Array(rows * columns).fill(-1);
+  let largest = 0;
+  const see = (number: number, row: number, column: number): void => {
+    const size = Math.abs(values.value[number]!);
+    if (!(size > 0)) return;
+    const sign = values.sign(number);
+    if (sign < 0 ? !negative : !positive) return;
+    const cell = Math.floor(row / perRow) * columns + Math.floor(column / perColumn);
+    if (size <= Math.abs(value[cell]!)) return;
+    value[cell] = sign < 0 ? -size : size;
+    edge[cell] = number;
+    if (size > largest) largest = size;
+  };
+  const { indptr, indices } = block;
+  for (let row = 0; row < block.rows; row++)
+    if (indptr && indices)
+      for (let at = indptr[row]!; at < indptr[row + 1]!; at++) see(block.start + at, row, indices[at]!);
+    else
+      for (let column = 0; column < block.cols; column++)
+        see(block.start + row * block.cols + column, row, column);
+  return { rows, columns, perRow, perColumn, value, edge, largest, summed: false };
+}
+
+/** The bins that came with a block whose weaker edges were left out: Σ|weight|, with the sign of Σ weight. */
+export function heated(
+  block: Block,
+  heat: { height: number; width: number; absolute: Float32Array; signed: Float32Array },
+  { positive, negative }: Signs,
+): Bins {
+  const { height, width, absolute, signed } = heat;
+  let largest = 0;
+  const value = Float32Array.from(absolute, (size, cell) => {
+    const below = signed[cell]! < 0;
+    if (!(size > 0) || (below ? !negative : !positive)) return 0;
+    largest = Math.max(largest, size);
+    return below ? -size : size;
+  });
+  return {
+    rows: height,
+    columns: width,
+    perRow: block.rows / height,
+    perColumn: block.cols / width,
+    value,
+    edge: new Int32Array(height * width).fill(-1),
+    largest,
+    summed: true,
+  };
+}
+
+/** Round steps for the marks of an axis of `size` numbers: at most `most` of them. */
+export function tickStep(size: number, most: number): number {
+  const least = size / Math.max(1, most);
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
+  return Math.max(1, [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least) ?? 10 * power);
+}
