@@ -1,49 +1,32 @@
 /** On paper: the picture on white, whole, with title, legend and provenance; no controls. */
 
-import type { State } from "../core/state";
 import type { Page } from "./actions";
 
+/** The stage draws itself light before a print; a copy of it can be scaled to the paper's width, the stage cannot. */
 export function createPrint({ store, stage }: Page, main: HTMLElement, sheet: HTMLElement): void {
-  let before: State["theme"] | null = null;
-  const prepare = (): void => {
-    if (before !== null) return;
-    before = store.state.theme;
-    document.documentElement.dataset["theme"] = "light";
-    store.set({ theme: "light", hovered: null });
+  window.addEventListener("beforeprint", () => {
+    store.set({ hovered: null, traced: [] });
     stage.finish();
     sheet.replaceChildren(copyOf(main));
-  };
-  const restore = (): void => {
-    if (before === null) return;
-    document.documentElement.dataset["theme"] = before;
-    store.set({ theme: before });
-    before = null;
-    sheet.replaceChildren();
-  };
-  window.addEventListener("beforeprint", prepare);
-  window.addEventListener("afterprint", restore);
+  });
+  window.addEventListener("afterprint", () => sheet.replaceChildren());
 }
 
-/** What stands on the stage, as one canvas that the paper's width can scale. */
+/** What stands on the stage, as one canvas. */
 function copyOf(main: HTMLElement): HTMLCanvasElement {
   const frame = main.getBoundingClientRect();
   const copy = document.createElement("canvas");
   const layers = [...main.querySelectorAll("canvas")].filter(
-    (layer) => layer.offsetParent !== null && layer.width > 0,
+    (layer) => layer.clientWidth > 0 && layer.width > 0,
   );
-  const ratio = Math.max(1, ...layers.map((layer) => layer.width / Math.max(1, layer.clientWidth)));
-  copy.width = Math.round(frame.width * ratio);
-  copy.height = Math.round(frame.height * ratio);
+  const ratio = Math.max(1, ...layers.map((layer) => layer.width / layer.clientWidth));
+  copy.width = Math.max(1, Math.round(frame.width * ratio));
+  copy.height = Math.max(1, Math.round(frame.height * ratio));
   const context = copy.getContext("2d");
   for (const layer of layers) {
     const { left, top, width, height } = layer.getBoundingClientRect();
-    context?.drawImage(
-      layer,
-      (left - frame.left) * ratio,
-      (top - frame.top) * ratio,
-      width * ratio,
-      height * ratio,
-    );
+    const place = [left - frame.left, top - frame.top, width, height].map((size) => size * ratio);
+    context?.drawImage(layer, place[0], place[1], place[2], place[3]);
   }
   return copy;
 }

@@ -140,15 +140,13 @@ function between(page: Page, state: Readonly<State>, a: number, b: number): HTML
     `Paths between ${model.name(a)} and ${model.name(b)}`,
     pathRows(page, list, false, "between"),
   );
-  part
-    .querySelector("h3")
-    ?.append(
-      button("×", () => act.second(null), {
-        class: "small",
-        key: "unsecond",
-        attributes: { "aria-label": "let go of the second vertex" },
-      }),
-    );
+  part.querySelector("h3")?.append(
+    button("×", () => act.second(null), {
+      class: "small",
+      key: "unsecond",
+      attributes: { "aria-label": "let go of the second vertex" },
+    }),
+  );
   const sum = Number.isFinite(list.total) ? ` Together, all paths: ${signed(list.total)}.` : "";
   const covered = Number.isFinite(list.coverage)
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
