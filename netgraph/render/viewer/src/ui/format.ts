@@ -1,6 +1,6 @@
 /** Numbers and words as the page shows them: three or four significant digits, a true minus sign. */
 
-import type { Layer, Model } from "../core/model";
+import type { Model } from "../core/model";
 
 const NONE = "–";
 const MINUS = "−";
@@ -61,11 +61,6 @@ export function aligned(values: readonly number[]): string[] {
   );
 }
 
-/** The shape of a layer's vertices, "3 × 32 × 32". */
-export function shape(sizes: readonly number[]): string {
-  return sizes.join(" × ");
-}
-
 const ACTIVATIONS: Record<string, string> = {
   relu: "ReLU",
   relu6: "ReLU6",
@@ -81,17 +76,6 @@ const ACTIVATIONS: Record<string, string> = {
 /** "relu" → "ReLU". */
 export function activation(name: string): string {
   return ACTIVATIONS[name] ?? name.replaceAll("_", " ");
-}
-
-/** "500 units · ReLU". */
-export function layerFacts(layer: Layer): string {
-  const noun = layer.image
-    ? "pixel"
-    : layer.kind.includes("conv") && layer.grid.length === 1
-      ? "channel"
-      : "unit";
-  const facts = counted(layer.size, noun);
-  return layer.activation ? `${facts} · ${activation(layer.activation)}` : facts;
 }
 
 /** Name of an output, or its number. */

@@ -34,7 +34,7 @@ export function createInterface(model: Model, store: Store, stage: Stage): void 
     act.select(vertex);
     mount("main", HTMLCanvasElement).focus();
   });
-  const details = button("panel", () => showPanel(panel.hidden), {
+  const details = button("panel", () => showPanel(panel.hidden === true), {
     title: "show or hide the panel",
     attributes: { "aria-controls": panel.id, "aria-expanded": "true" },
   });

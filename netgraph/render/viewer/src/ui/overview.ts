@@ -2,9 +2,10 @@
 
 import type { Model } from "../core/model";
 import type { State } from "../core/state";
+import { detailOf } from "../draw/headings";
 import type { Page } from "./actions";
 import { button, element } from "./dom";
-import { aligned, className, layerFacts, number, percent, shape } from "./format";
+import { aligned, className, number, percent } from "./format";
 import { inputPicture } from "./pictures";
 import { QUANTITY, readingOf } from "./reading";
 import { pathButton, pathRows, strongest } from "./rows";
@@ -15,7 +16,7 @@ const OUTPUTS = 3;
 
 export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
   const { model } = page;
-  const parts = [
+  const parts: HTMLElement[] = [
     element("h2", { text: model.data.title }),
     element("p", { class: "dim", text: model.data.summary }),
   ];
@@ -170,16 +171,13 @@ function layers(page: Page, state: Readonly<State>): HTMLElement {
       title: folded ? "unfold this layer" : "fold this layer",
       attributes: { "aria-expanded": String(!folded), "aria-label": `layer ${layer.name}` },
     });
-    const facts = [layer.kind, layerFacts(layer), layer.shape.length > 1 ? shape(layer.shape) : ""].filter(
-      Boolean,
-    );
     list.append(
       element(
         "li",
         {},
         fold,
         element("span", { class: "name", text: layer.name, title: layer.module || layer.name }),
-        element("span", { class: "dim", text: facts.slice(1).join(" · ") }),
+        element("span", { class: "dim", text: detailOf(layer, layer === model.output, model.data.softmax) }),
       ),
     );
   }

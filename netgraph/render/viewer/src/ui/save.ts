@@ -14,7 +14,7 @@ export function createSave(page: Page, initial: State): HTMLElement {
   const { stage, model, store, act } = page;
   const menu = element("div", { id: "save-menu", class: "menu" });
   menu.hidden = true;
-  const opener = button("save", () => open(menu.hidden), {
+  const opener = button("save", () => open(menu.hidden === true), {
     title: "PNG, SVG, CSV, link",
     attributes: { "aria-expanded": "false", "aria-controls": menu.id },
   });
