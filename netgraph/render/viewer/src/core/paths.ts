@@ -1,0 +1,290 @@
+/**
+ * The k best paths into a vertex, exactly.
+ *
+ * A sweep over the blocks, layer by layer, finds the best that can reach each vertex from the start. Walking back from
+ * the end, that is an exact bound on what each unfinished path can still become: a best-first search with it never
+ * looks at a path that is not among the best. Each vertex offers its edges one at a time, best first.
+ */
+
+import { Heap } from "./heap";
+import type { Block, Path } from "./model";
+import type { Wiring } from "./wiring";
+
+/** The quantities along paths. "product": values multiply; "flow": the smallest counts, as in a pipe. */
+export interface Course {
+  wiring: Wiring;
+  rule: "product" | "flow";
+  /** By block and edge. */
+  weight: Float32Array[];
+  /** By block and column: what passes a vertex between two edges, and what a path that starts there carries. */
+  pass: (block: Block) => Float64Array | null;
+  read: (block: Block) => Float64Array | null;
+  /** By vertex: 1 where paths start. */
+  starts: Uint8Array;
+  end: number;
+  /** What the path's value is multiplied by at its end. */
+  factor: number;
+  /** Paths are summed over their first vertex: they begin at the second. */
+  grouped: boolean;
+}
+
+/** Sums over all paths at once. */
+export interface Sums {
+  signed: number;
+  absolute: number;
+}
+
+/** For every vertex, over all paths that end there: the best |value|, the sum, and the sum of |values|. */
+interface Reach {
+  best: Float64Array;
+  signed: Float64Array;
+  absolute: Float64Array;
+  /** Grouped: what all starts bring to a vertex by one edge. */
+  begin: Float64Array | null;
+}
+
+const at = (values: Float64Array | null, i: number): number => (values ? values[i] : 1);
+
+/** Best into and along a block's columns. */
+function columnsOf(course: Course, reach: Reach, block: Block) {
+  const { cols, source } = block;
+  const [best, signed, absolute] = [new Float64Array(cols), new Float64Array(cols), new Float64Array(cols)];
+  const pass = course.pass(block);
+  const read = course.read(block);
+  let alive = false;
+  for (let i = 0, v = source.start; i < cols; i++, v++) {
+    if (course.starts[v]) {
+      if (course.grouped) continue;
+      signed[i] = at(read, i);
+      absolute[i] = Math.abs(signed[i]);
+      best[i] = course.rule === "flow" ? Infinity : absolute[i];
+    } else {
+      const gate = at(pass, i);
+      signed[i] = gate * reach.signed[v];
+      absolute[i] = Math.abs(gate) * reach.absolute[v];
+      best[i] = course.rule === "flow" ? reach.best[v] : Math.abs(gate) * reach.best[v];
+    }
+    if (best[i] > 0) alive = true;
+  }
+  return { best, signed, absolute, alive };
+}
+
+function sweep(course: Course): Reach {
+  const { wiring, rule, starts } = course;
+  const count = starts.length;
+  const flow = rule === "flow";
+  const reach: Reach = {
+    best: new Float64Array(count),
+    signed: new Float64Array(count),
+    absolute: new Float64Array(count),
+    begin: course.grouped ? new Float64Array(count) : null,
+  };
+  const last = wiring.layerOf(course.end).index;
+  for (const layer of wiring.layers) {
+    if (layer.index > last) break;
+    for (const block of wiring.into[layer.index]) {
+      if (block.source.index >= layer.index) continue;
+      if (reach.begin) gather(course, block, reach.begin);
+      const { best, signed, absolute, alive } = columnsOf(course, reach, block);
+      if (!alive) continue;
+      const weight = course.weight[block.index];
+      const { rows, cols, indptr, indices } = block;
+      for (let row = 0, v = layer.start; row < rows; row++, v++) {
+        let [most, sum, total] = [reach.best[v], 0, 0];
+        const stop = indptr ? indptr[row + 1] : (row + 1) * cols;
+        for (let e = indptr ? indptr[row] : row * cols, i = 0; e < stop; e++, i++) {
+          const col = indices ? indices[e] : i;
+          const w = weight[e];
+          const size = w < 0 ? -w : w;
+          const reached = flow ? (size < best[col] ? size : best[col]) : size * best[col];
+          if (reached > most) most = reached;
+          sum += w * signed[col];
+          total += size * absolute[col];
+        }
+        reach.best[v] = most;
+        reach.signed[v] += sum;
+        reach.absolute[v] += total;
+      }
+    }
+    if (reach.begin)
+      for (let v = layer.start; v < layer.stop; v++) {
+        const size = Math.abs(reach.begin[v]);
+        if (size > reach.best[v]) reach.best[v] = size;
+        reach.signed[v] += reach.begin[v];
+        reach.absolute[v] += size;
+      }
+  }
+  return reach;
+}
+
+/** Adds what the starts bring to each vertex over this block. */
+function gather(course: Course, block: Block, begin: Float64Array): void {
+  const { rows, cols, indptr, indices, source, target } = block;
+  const read = course.read(block);
+  const weight = course.weight[block.index];
+  for (let row = 0; row < rows; row++) {
+    const stop = indptr ? indptr[row + 1] : (row + 1) * cols;
+    for (let e = indptr ? indptr[row] : row * cols; e < stop; e++) {
+      const col = indices ? indices[e] : e - row * cols;
+      if (course.starts[source.start + col]) begin[target.start + row] += weight[e] * at(read, col);
+    }
+  }
+}
+
+/** A way to reach a vertex: an edge, or (−1) the start itself, and the best that it allows. */
+interface Option {
+  edge: number;
+  size: number;
+}
+
+/** The part of a path that is known: from `vertex` on to the end. */
+interface Tail {
+  vertex: number;
+  /** Edge out of `vertex`; −1 at the end. */
+  edge: number;
+  next: Tail | null;
+  /** Product (or smallest) of what lies behind. */
+  factor: number;
+  length: number;
+}
+
+interface Candidate {
+  size: number;
+  tail: Tail;
+  /** Which of the options of the tail's vertex. */
+  option: number;
+  serial: number;
+}
+
+/** A vertex's options one after the other: a heap first, sorted only as far as anyone asks. */
+class Options {
+  private readonly rest = new Heap<Option>(
+    (a, b) => a.size > b.size || (a.size === b.size && a.edge < b.edge),
+  );
+  private readonly known: Option[] = [];
+
+  constructor(course: Course, reach: Reach, vertex: number) {
+    const layer = course.wiring.layerOf(vertex);
+    const row = vertex - layer.start;
+    if (reach.begin && reach.begin[vertex] !== 0)
+      this.rest.push({ edge: -1, size: Math.abs(reach.begin[vertex]) });
+    for (const block of course.wiring.into[layer.index]) {
+      const { cols, indptr, indices, source } = block;
+      if (source.index >= layer.index) continue;
+      const weight = course.weight[block.index];
+      const pass = course.pass(block);
+      const read = course.read(block);
+      const stop = indptr ? indptr[row + 1] : (row + 1) * cols;
+      for (let e = indptr ? indptr[row] : row * cols; e < stop; e++) {
+        const col = indices ? indices[e] : e - row * cols;
+        const from = source.start + col;
+        const starting = course.starts[from];
+        if (weight[e] === 0 || (starting && course.grouped)) continue;
+        const size = Math.abs(weight[e]);
+        const possible =
+          course.rule === "flow"
+            ? Math.min(size, starting ? Infinity : reach.best[from])
+            : size * Math.abs(starting ? at(read, col) : at(pass, col) * reach.best[from]);
+        if (possible > 0) this.rest.push({ edge: block.start + e, size: possible });
+      }
+    }
+  }
+
+  get(index: number): Option | undefined {
+    while (this.known.length <= index && this.rest.size) this.known.push(this.rest.pop()!);
+    return this.known[index];
+  }
+}
+
+/** Value of a whole path, multiplied from its start: the same number however it was found. */
+function valueOf(course: Course, reach: Reach, vertices: number[], edges: number[]): number {
+  const { wiring, rule } = course;
+  let value = reach.begin ? reach.begin[vertices[0]] : rule === "flow" ? Infinity : 1;
+  edges.forEach((edge, step) => {
+    const block = wiring.blockOf(edge);
+    const weight = course.weight[block.index][edge - block.start];
+    if (rule === "flow") {
+      if (Math.abs(weight) < Math.abs(value)) value = weight;
+      return;
+    }
+    const first = step === 0 && !reach.begin;
+    value *=
+      at(first ? course.read(block) : course.pass(block), vertices[step] - block.source.start) * weight;
+  });
+  return rule === "flow" ? value : value * course.factor;
+}
+
+function compare(a: Path, b: Path): number {
+  const difference = Math.abs(b.value) - Math.abs(a.value);
+  if (difference) return difference;
+  const length = Math.min(a.vertices.length, b.vertices.length);
+  for (let i = 0; i < length; i++) if (a.vertices[i] !== b.vertices[i]) return a.vertices[i] - b.vertices[i];
+  for (let i = 0; i < Math.min(a.edges.length, b.edges.length); i++)
+    if (a.edges[i] !== b.edges[i]) return a.edges[i] - b.edges[i];
+  return a.vertices.length - b.vertices.length;
+}
+
+/** The `count` best paths by |value|, equals by their vertices, and the sums over all paths. */
+export function best(course: Course, count: number): { paths: Path[]; sums: Sums } {
+  const { wiring, rule, end } = course;
+  const reach = sweep(course);
+  const flow = rule === "flow";
+  const options = new Map<number, Options>();
+  // Among equals the longer tail first, so that a path is finished before its equals are begun.
+  const queue = new Heap<Candidate>(
+    (a, b) =>
+      a.size > b.size ||
+      (a.size === b.size &&
+        (a.tail.length > b.tail.length || (a.tail.length === b.tail.length && a.serial < b.serial))),
+  );
+  let serial = 0;
+  const offer = (tail: Tail, index: number): void => {
+    let mine = options.get(tail.vertex);
+    if (!mine) options.set(tail.vertex, (mine = new Options(course, reach, tail.vertex)));
+    const option = mine.get(index);
+    if (!option) return;
+    const size = flow ? Math.min(tail.factor, option.size) : Math.abs(tail.factor) * option.size;
+    if (size > 0) queue.push({ size, tail, option: index, serial: serial++ });
+  };
+  const paths: Path[] = [];
+  const finish = (tail: Tail): void => {
+    const vertices: number[] = [];
+    const edges: number[] = [];
+    for (let here: Tail | null = tail; here; here = here.next) {
+      vertices.push(here.vertex);
+      if (here.next) edges.push(here.edge);
+    }
+    paths.push({ vertices, edges, value: valueOf(course, reach, vertices, edges), share: NaN });
+  };
+  if (!course.starts[end])
+    offer({ vertex: end, edge: -1, next: null, factor: flow ? Infinity : course.factor, length: 0 }, 0);
+  while (paths.length < count) {
+    const candidate = queue.pop();
+    if (!candidate) break;
+    const { tail } = candidate;
+    const option = options.get(tail.vertex)!.get(candidate.option)!;
+    offer(tail, candidate.option + 1);
+    if (option.edge < 0) {
+      finish(tail);
+      continue;
+    }
+    const block = wiring.blockOf(option.edge);
+    const weight = course.weight[block.index][option.edge - block.start];
+    const vertex = wiring.source(option.edge);
+    const col = vertex - block.source.start;
+    const starting = course.starts[vertex] === 1;
+    const passed = starting ? 1 : at(course.pass(block), col);
+    const factor = flow ? Math.min(tail.factor, Math.abs(weight)) : tail.factor * weight * passed;
+    const longer: Tail = { vertex, edge: option.edge, next: tail, factor, length: tail.length + 1 };
+    if (starting) finish(longer);
+    else offer(longer, 0);
+  }
+  paths.sort(compare);
+  return {
+    paths,
+    sums: {
+      signed: reach.signed[end] * course.factor,
+      absolute: reach.absolute[end] * Math.abs(course.factor),
+    },
+  };
+}
