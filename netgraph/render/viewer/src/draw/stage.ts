@@ -1,0 +1,264 @@
+/** The picture in the middle of the page: it draws what the state says, and no more often than it must. */
+
+import type { EdgeValues, Model } from "../core/model";
+import type { State, Store } from "../core/state";
+import { readingOf, shownEdges } from "../ui/reading";
+import { createCamera } from "./camera";
+import { canvas as makeCanvas, createEngine } from "./engine";
+import type { Palette, Place, Stage, Timings } from "./frame";
+import { createPicker, type Picker } from "./hit";
+import { createLoop } from "./loop";
+import { createMatrix } from "./matrix";
+import { readPalette } from "./palette";
+import { createPlace } from "./place";
+import { listen } from "./pointer";
+import { createTracer, drawScene, frameOf, wantedOf, type Scene } from "./scene";
+import { spritesPending } from "./sprites";
+import { svgOf } from "./svg";
+import { projectionOf, type Size } from "./view";
+
+/** Milliseconds for pictures of vertices in a frame: at rest, and while the picture moves. */
+const BUDGET = 8;
+const MOVING_BUDGET = 2;
+/** The first frame shows as many edges as this many milliseconds allow. */
+const FIRST = 60;
+const FRAMES = 600;
+/** Milliseconds: frames this close together belong to one movement. */
+const CONTINUOUS = 100;
+/** CSS pixels by which a square may be missed. */
+const SLACK = 3;
+
+/** The stage, and its first frame: drawn at once, when the interface around it has taken its room. */
+export interface Beginning extends Stage {
+  begin(): void;
+}
+
+export function createStage(host: HTMLElement, model: Model, store: Store): Beginning {
+  const root = document.documentElement;
+  const canvas = host.querySelector("canvas") ?? host.appendChild(document.createElement("canvas"));
+  const context = canvas.getContext("2d", { alpha: false })!;
+  const grid = host.querySelector<HTMLElement>("#matrix") ?? host.appendChild(document.createElement("div"));
+  const matrix = createMatrix(grid, model, store);
+  const engine = createEngine(model);
+  const tracer = createTracer(model);
+  const timings: Timings = { decoded: 0, first: 0, complete: 0, frames: [] };
+
+  let size: Size = measure();
+  let place: Place = createPlace(model, store.state.folded);
+  let picker: Picker = createPicker(model, place);
+  let palette: Palette = readPalette(store.state.theme === "dark");
+  let last = 0;
+  let begun = false;
+
+  const camera = createCamera(canvas, {
+    store,
+    place: () => place,
+    size: () => size,
+    outputs: model.output !== null && model.output.size > 0,
+    moved: () => loop.moved(),
+  });
+  const loop = createLoop({
+    draw: () => draw(loop.moving ? MOVING_BUDGET : BUDGET),
+    work(deadline) {
+      if (store.state.view === "matrix") return false;
+      if (engine.work(deadline)) loop.frame();
+      if (engine.complete) settle();
+      return !engine.complete;
+    },
+    rested: () => refresh(),
+  });
+
+  function measure(): Size {
+    const { width, height } = host.getBoundingClientRect();
+    return {
+      width: Math.max(1, Math.round(width)),
+      height: Math.max(1, Math.round(height)),
+      ratio: Math.max(1, Math.min(2, window.devicePixelRatio || 1)),
+    };
+  }
+
+  function sceneOf(state: Readonly<State> = store.state): Scene {
+    const reading = readingOf(state);
+    return { model, state, reading, values: valuesOf(state), place, palette, camera: camera.current(), size };
+  }
+
+  const valuesOf = remembered(
+    (state: Readonly<State>): EdgeValues => model.values(readingOf(state)),
+    ({ view, sample, target, lesioned }) => [view, sample, target, lesioned],
+  );
+
+  /** Everything is drawn anew, as far as it has changed. */
+  function refresh(): void {
+    if (!begun) return;
+    delete root.dataset["complete"];
+    if (store.state.view !== "matrix" && !loop.moving) {
+      engine.want(wantedOf(sceneOf()));
+      if (!engine.complete) loop.work();
+    }
+    loop.frame();
+  }
+
+  function draw(budget: number): void {
+    const began = performance.now();
+    if (canvas.width !== Math.round(size.width * size.ratio))
+      canvas.width = Math.round(size.width * size.ratio);
+    if (canvas.height !== Math.round(size.height * size.ratio))
+      canvas.height = Math.round(size.height * size.ratio);
+    if (store.state.view === "matrix") matrix.draw(palette);
+    else {
+      const scene = sceneOf();
+      drawScene(context, scene, engine, tracer(scene.values, scene.state), budget);
+      if (spritesPending()) loop.frame();
+    }
+    const now = performance.now();
+    // In a row of frames what counts is when the next one came; a single one is as long as its drawing.
+    timings.frames.push(began - last < CONTINUOUS ? now - last : now - began);
+    if (timings.frames.length > FRAMES) timings.frames.shift();
+    last = now;
+    timings.first ||= now;
+    settle();
+  }
+
+  /** Says so when nothing more is going to change by itself. */
+  function settle(): void {
+    const matrixShown = store.state.view === "matrix";
+    if (!matrixShown && engine.complete) timings.complete ||= performance.now();
+    const done = matrixShown || (engine.complete && !spritesPending());
+    if (done && loop.idle) root.dataset["complete"] = "yes";
+    else delete root.dataset["complete"];
+  }
+
+  function finish(): void {
+    if (store.state.view !== "matrix") {
+      engine.want(wantedOf(sceneOf()));
+      while (!engine.complete) engine.work(Infinity);
+    }
+    draw(Infinity);
+  }
+
+  function repaint(dark: boolean): void {
+    root.dataset["theme"] = dark ? "dark" : "light";
+    palette = readPalette(dark);
+  }
+
+  function resize(): void {
+    if (!begun) return;
+    const next = measure();
+    if (next.width === size.width && next.height === size.height && next.ratio === size.ratio) return;
+    size = next;
+    camera.sync();
+    // At once: a canvas that is stretched until the next frame flickers.
+    engine.want(wantedOf(sceneOf()));
+    draw(MOVING_BUDGET);
+    refresh();
+  }
+
+  store.subscribe((state, changed) => {
+    if (changed.has("theme")) repaint(state.theme === "dark");
+    if (changed.has("folded")) {
+      place = createPlace(model, state.folded);
+      picker = createPicker(model, place);
+    }
+    if (changed.has("view")) grid.hidden = state.view !== "matrix";
+    if (changed.has("camera") || changed.has("folded")) camera.sync();
+    refresh();
+  });
+  listen(canvas, {
+    store,
+    local(event) {
+      const { left, top } = canvas.getBoundingClientRect();
+      const [x, y] = [event.clientX - left, event.clientY - top];
+      const { x: cx, y: cy, zoom } = camera.current();
+      const stageX = (x - size.width / 2) / zoom + cx;
+      const stageY = (y - size.height / 2) / zoom + cy;
+      return { x, y, stageX, stageY };
+    },
+    picker: () => picker,
+    slack: () => SLACK / camera.current().zoom,
+    centre: camera.centre,
+  });
+  new ResizeObserver(resize).observe(host);
+  window.addEventListener("resize", resize);
+  // Paper is light, whatever the screen.
+  window.addEventListener("beforeprint", () => {
+    repaint(false);
+    finish();
+  });
+  window.addEventListener("afterprint", () => {
+    repaint(store.state.theme === "dark");
+    refresh();
+  });
+
+  grid.hidden = store.state.view !== "matrix";
+  repaint(store.state.theme === "dark");
+  camera.sync();
+
+  const stage: Beginning = {
+    begin() {
+      size = measure();
+      camera.sync();
+      engine.want(wantedOf(sceneOf()));
+      if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
+      draw(BUDGET);
+      begun = true;
+      refresh();
+    },
+    fit: () => store.set({ camera: null }),
+    reveal(vertex) {
+      const { folded } = store.state;
+      const layer = model.layerOf(vertex).index;
+      if (folded.has(layer)) store.set({ folded: new Set([...folded].filter((other) => other !== layer)) });
+      const { x, y } = stage.point(vertex);
+      const margin = 40;
+      if (x < margin || y < margin || x > size.width - margin || y > size.height - margin)
+        camera.centre(place.x[vertex]!, place.y[vertex]!);
+    },
+    zoomBy: camera.zoomBy,
+    panBy: camera.panBy,
+    vertexAt(x, y) {
+      const { left, top } = canvas.getBoundingClientRect();
+      const { x: cx, y: cy, zoom } = camera.current();
+      const stageX = (x - left - size.width / 2) / zoom + cx;
+      const stageY = (y - top - size.height / 2) / zoom + cy;
+      return picker.at(stageX, stageY, SLACK / zoom);
+    },
+    point(vertex) {
+      const { toX, toY } = projectionOf(camera.current(), size);
+      return { x: toX(place.x[vertex]!), y: toY(place.y[vertex]!) };
+    },
+    async picture(scale) {
+      if (store.state.view === "matrix") {
+        matrix.draw(palette);
+        return matrix.picture();
+      }
+      const state = { ...store.state, hovered: null };
+      const scene = { ...sceneOf(state), size: { ...size, ratio: scale } };
+      const made = makeCanvas(size.width * scale, size.height * scale);
+      const own = createEngine(model);
+      own.want(wantedOf(scene));
+      while (!own.complete) own.work(Infinity);
+      drawScene(made.getContext("2d")!, scene, own, tracer(scene.values, state), Infinity);
+      return made;
+    },
+    svg() {
+      const scene = sceneOf();
+      const lit = tracer(scene.values, scene.state)?.vertices ?? null;
+      return svgOf(frameOf(context, scene, lit), shownEdges(scene.values, scene.state));
+    },
+    finish,
+    timings,
+  };
+  return stage;
+}
+
+/** Keeps the last result while what it depends on is the same. */
+function remembered<In, Out>(compute: (input: In) => Out, on: (input: In) => unknown[]): (input: In) => Out {
+  let key: unknown[] | null = null;
+  let result: Out;
+  return (input) => {
+    const now = on(input);
+    if (!key || now.some((part, at) => part !== key![at])) result = compute(input);
+    key = now;
+    return result;
+  };
+}
