@@ -122,11 +122,11 @@ function slider({ model, store, act }: Page): Control {
         ? values.order.length
         : model.blocks.reduce((sum, block) => sum + block.edges, 0);
       const share = shown.length === top ? values.share(top) : shareOf(values.value, shown, values.mass);
-      const text = values.known
-        ? `top ${count(top)} of ${count(every)} edges · ${part}${percent(share)} of Σ|${quantity}|`
-        : `no ${quantity} for this class came with the page`;
-      told.textContent = text;
-      input.setAttribute("aria-valuetext", text);
+      const lines = values.known
+        ? [`top ${count(top)} of ${count(every)} edges`, `${part}${percent(share)} of Σ|${quantity}|`]
+        : [`no ${quantity} for this class`, "came with the page"];
+      told.replaceChildren(...lines.map((text) => element("span", { text })));
+      input.setAttribute("aria-valuetext", lines.join(", "));
     },
   };
 }

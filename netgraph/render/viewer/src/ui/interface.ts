@@ -7,7 +7,7 @@ import { createAbout } from "./about";
 import { createActions, type Page } from "./actions";
 import { initialState, keepAddress } from "./address";
 import { createControls } from "./controls";
-import { button, mount } from "./dom";
+import { button, drawing, mount } from "./dom";
 import { createKeyboard } from "./keyboard";
 import { createPanel } from "./panel";
 import { createPrint } from "./print";
@@ -34,15 +34,34 @@ export function createInterface(model: Model, store: Store, stage: Stage): void 
     act.select(vertex);
     mount("main", HTMLCanvasElement).focus();
   });
-  const details = button("panel", () => showPanel(panel.hidden === true), {
+  const details = button("", () => showPanel(panel.hidden === true), {
     title: "show or hide the panel",
-    attributes: { "aria-controls": panel.id, "aria-expanded": "true" },
+    attributes: { "aria-label": "panel", "aria-controls": panel.id, "aria-expanded": "true" },
   });
   const showPanel = (shown: boolean): void => {
     panel.hidden = !shown;
     document.body.classList.toggle("wide", !shown);
     details.setAttribute("aria-expanded", String(shown));
   };
+  const theme = button("", () => act.theme(), {
+    title: "dark or light (t)",
+    attributes: { "aria-label": "dark or light" },
+  });
+  // Drawn, since not every font has such signs.
+  details.append(
+    drawing(
+      [16, 16],
+      ["rect", { x: 1.5, y: 2.5, width: 13, height: 11, rx: 2, class: "stroke-text" }],
+      ["rect", { x: 10, y: 3, width: 4, height: 10, class: "fill-text" }],
+    ),
+  );
+  theme.append(
+    drawing(
+      [16, 16],
+      ["circle", { cx: 8, cy: 8, r: 6.5, class: "stroke-text" }],
+      ["path", { d: "M8 2A6 6 0 0 1 8 14Z", class: "fill-text" }],
+    ),
+  );
   createControls(page, mount("controls", HTMLElement), [
     search.host,
     button("fit", () => stage.fit(), { title: "show everything (f)" }),

@@ -67,7 +67,7 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
     const widths = [1, 0.4, 0.1].map((share) => ({ share, look: lookOf(share, ink) }));
     for (const { share, look } of widths) {
       const text = `${share === 1 ? "largest: " : ""}|${QUANTITY[state.view]}| ${number(share * largest, 3)}`;
-      rows.push({ mark: line("text", look.width, look.alpha), text });
+      rows.push({ mark: line("text", Math.max(0.6, look.width), Math.max(0.45, look.alpha)), text });
     }
   }
   if (state.density)

@@ -46,7 +46,9 @@ export function answer(page: Page, state: Readonly<State>): HTMLElement {
     element(
       "div",
       {},
-      predicted === null ? null : element("p", { class: "big", text: className(model, predicted) }),
+      predicted === null
+        ? null
+        : element("p", { class: longName(className(model, predicted)), text: className(model, predicted) }),
       element("p", {
         class: right === false ? "wrong" : "dim",
         text: [probability(model, shares, predicted), truth].filter(Boolean).join(" · "),
@@ -80,6 +82,9 @@ export function answer(page: Page, state: Readonly<State>): HTMLElement {
   return part;
 }
 
+/** Class names are a digit here and "Egyptian cat" there. */
+const longName = (name: string): string => (name.length > 12 ? "big long" : "big");
+
 function probability(model: Model, shares: Float32Array, target: number | null): string {
   if (target === null || !model.output) return "";
   const value = shares[target] ?? NaN;
@@ -112,7 +117,7 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
     title: "sum over the inputs: one row for each hidden route (p)",
   });
   group.setAttribute("aria-pressed", String(state.grouped));
-  const part = section(heading, pathRows(page, list, state.grouped, "path"));
+  const part = section(heading, pathRows(page, list, state.grouped ? "route" : "to", "path"));
   part.querySelector("h3")?.append(group);
   const told = Number.isFinite(list.coverage)
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
@@ -126,7 +131,7 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
   const error = model.conservation(reading);
   if (Number.isFinite(error))
     sum.title = `Conservation: at every vertex what flows in flows out, to ${number(error, 2)} of the largest flow.`;
-  return sum.textContent ? [part, sum] : [part];
+  return sum.textContent ? [sum, part] : [part];
 }
 
 /** "Σ paths from inputs 14.073 + biases and constants 1.254 = logit 15.327". */
@@ -153,7 +158,7 @@ function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
     const list = element("ul", { class: "rows" });
     for (const { vertex, edge, value } of rows) {
       const path = { vertices: [vertex, model.target(edge)], edges: [edge], value, share: NaN };
-      list.append(element("li", {}, pathButton(page, path, false, "edge")));
+      list.append(element("li", {}, pathButton(page, path, "whole", "edge")));
     }
     part.append(list);
   }

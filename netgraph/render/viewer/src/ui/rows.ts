@@ -63,20 +63,30 @@ function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTM
   return tracing(page, made, [row.edge]);
 }
 
+/** How a path is told: all its vertices, all but the end that the heading names, or what lies between two named ends. */
+export type Telling = "whole" | "to" | "route" | "between";
+
 /** Rows of paths: the names along it, its value, its share. */
-export function pathRows(page: Page, { paths }: PathList, grouped: boolean, key: string): HTMLElement {
+export function pathRows(page: Page, { paths }: PathList, telling: Telling, key: string): HTMLElement {
   const list = element("ol", { class: "rows" });
-  for (const path of paths) list.append(element("li", {}, pathButton(page, path, grouped, key)));
+  for (const path of paths) list.append(element("li", {}, pathButton(page, path, telling, key)));
   return list;
 }
 
-export function pathButton(page: Page, path: Path, grouped: boolean, key: string): HTMLButtonElement {
+function tell(page: Page, vertices: readonly number[], telling: Telling): string {
+  const names = vertices.map((vertex) => page.model.name(vertex));
+  if (telling === "between") return names.length > 2 ? "via " + names.slice(1, -1).join(" → ") : "directly";
+  if (telling === "whole" || names.length < 2) return names.join(" → ");
+  return (telling === "route" ? "inputs → " : "") + names.slice(0, -1).join(" → ");
+}
+
+export function pathButton(page: Page, path: Path, telling: Telling, key: string): HTMLButtonElement {
   const { model, act } = page;
-  const names = path.vertices.map((vertex) => model.name(vertex));
-  const text = (grouped ? "inputs → " : "") + names.join(" → ");
+  const text = tell(page, path.vertices, telling);
   const value = signed(path.value, 3);
   const share = Number.isFinite(path.share) ? percent(path.share) : "";
-  const chosen = path.vertices[grouped ? 0 : Math.min(1, path.vertices.length - 1)];
+  // A path is opened at the first vertex that is not where it begins; a route of hidden vertices at its first.
+  const chosen = path.vertices[telling === "route" ? 0 : Math.min(1, path.vertices.length - 1)];
   const made = button("", () => act.select(chosen), {
     class: `row path ${path.value < 0 ? "negative" : "positive"}`,
     key: `${key}:${path.vertices.join()}`,

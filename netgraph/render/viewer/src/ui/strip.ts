@@ -18,7 +18,7 @@ export function createStrip(page: Page, host: HTMLElement): void {
   list.append(...buttons);
   host.append(list);
   const wrong = model.samples.filter(mistaken).length;
-  if (wrong) host.append(element("p", { class: "dim key", text: `≠ mistaken: predicted ≠ true (${wrong})` }));
+  if (wrong) host.append(element("p", { class: "dim key", text: `${wrong} mistaken: predicted ≠ true` }));
 
   list.addEventListener("keydown", (event) => {
     const last = buttons.length - 1;
@@ -67,8 +67,11 @@ function sampleButton({ model, act }: Page, sample: Sample): HTMLButtonElement {
     title: told,
     attributes: { "aria-label": told },
   });
-  const text = sample.prediction === null ? sample.name : wrong ? `${predicted} ≠ ${truth}` : predicted;
-  made.append(element("span", { class: "name", text }));
+  const text = sample.prediction === null ? sample.name : predicted;
+  // Both names, whole where they are short: the mark must not be what an ellipsis swallows.
+  const short = predicted.length + truth.length < 8;
+  made.append(element("span", { class: "name", text: wrong && short ? `${predicted} ≠ ${truth}` : text }));
+  if (wrong && !short) made.append(element("span", { class: "name", text: `≠ ${truth}` }));
   return made;
 }
 

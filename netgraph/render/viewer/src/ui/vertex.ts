@@ -32,7 +32,10 @@ export function vertexPanel(page: Page, state: Readonly<State>, vertex: number):
       attributes: { "aria-label": "let go" },
     }),
   );
-  const where = [name === id ? "" : id, `layer ${layer.name}`, layer.kind].filter(Boolean).join(" · ");
+  const output = layer === model.output ? `output “${className(model, vertex - layer.start)}”` : "";
+  const where = [name === id ? "" : id, `layer ${layer.name}`, layer.kind, output]
+    .filter(Boolean)
+    .join(" · ");
   const parts: HTMLElement[] = [title, element("p", { class: "dim", text: where })];
   const pictures = vertexPictures(model, vertex, reading, readPalette(state.theme === "dark"));
   if (pictures.length) parts.push(element("div", { class: "pictures" }, ...pictures));
@@ -138,7 +141,7 @@ function between(page: Page, state: Readonly<State>, a: number, b: number): HTML
   const list = model.between(a, b, readingOf(state), PATHS);
   const part = section(
     `Paths between ${model.name(a)} and ${model.name(b)}`,
-    pathRows(page, list, false, "between"),
+    pathRows(page, list, "between", "between"),
   );
   part.querySelector("h3")?.append(
     button("×", () => act.second(null), {
