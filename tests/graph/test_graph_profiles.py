@@ -226,6 +226,11 @@ def test_what_is_wrong_with_a_pair_is_said_with_its_row(
         (NODES, "form_id,to_id,weight\na,b,1\n", "unknown column 'from_id' in .*edges.csv: did you mean 'form_id'"),
         (NODES, "source,tagret\na,b\n", "unknown column 'target' in .*edges.csv: did you mean 'tagret'"),
         ("ids,x\na,1\n", LINKS, "unknown column 'id' in .*vertices.csv: did you mean 'ids'"),
+        (
+            NODES,
+            "from,to,weigth\na,b,2\n",
+            "'weight' in .*, without which every edge would weigh 1: did you mean 'weigth'",
+        ),
         (NODES, "p,q\na,b\n", r"unknown column '\w+' in .*edges.csv: .*Known: p, q"),
     ],
 )

@@ -90,7 +90,8 @@ def _edge_frames(graph: Graph, export: Export, ids: pl.Series) -> Iterator[pl.Da
                 frame[f"value {name}"] = OF_WEIGHT[export.profile.filled[name]](weight)
             else:
                 frame[f"value {name}"] = missing.new_from_index(0, len(tile))
-        yield pl.DataFrame(frame).with_columns(_NO_NAN)
+        made = pl.DataFrame(frame)
+        yield made.with_columns(_NO_NAN) if tile.values else made  # weights are finite
 
 
 def check_finite(tile: EdgeTile) -> None:

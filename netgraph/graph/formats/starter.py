@@ -72,7 +72,7 @@ def read(vertices: Path, edges: Path) -> Graph:
     loops = (listed[ends[0]] == listed[ends[1]]).to_numpy()
     if loops.any():
         raise TableError(f"{edges}: {_rows(rows[loops])} one vertex at both ends; a layered graph has no such edge")
-    weight, others = _weight(listed.columns, ends)
+    weight, others = _weight(listed.columns, ends, edges)
     made = {"source": listed[ends[0]], "target": listed[ends[1]]}
     if weight is not None:
         made["weight"] = _numbers(edges, listed[weight], rows)
@@ -119,7 +119,7 @@ def _ends(table: pl.DataFrame, path: Path) -> tuple[str, str]:
     return _column(table, (source,), path), _column(table, (target,), path)
 
 
-def _weight(columns: list[str], ends: tuple[str, str]) -> tuple[str | None, list[str]]:
+def _weight(columns: list[str], ends: tuple[str, str], path: Path) -> tuple[str | None, list[str]]:
     """(the column of weights, those of values): as the profile says whose columns are all there."""
     rest = [name for name in columns if name not in ends]
     for profile in PROFILES.values():
@@ -127,6 +127,8 @@ def _weight(columns: list[str], ends: tuple[str, str]) -> tuple[str | None, list
             made = {name for name, held in profile.edges.items() if held != "kind"}
             return profile.column_of("weight"), [name for name in rest if name not in made]
     weight = next((name for name in rest if name.lower() == "weight"), None)
+    if weight is None and difflib.get_close_matches("weight", [name.lower() for name in rest], n=1, cutoff=0.8):
+        raise unknown("column", "weight", rest, f" in {path}, without which every edge would weigh 1")
     return weight, [name for name in rest if name != weight and (name == "kind" or name not in QUANTITIES)]
 
 
