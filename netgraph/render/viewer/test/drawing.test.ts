@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Block, EdgeValues, Layer } from "../src/core/model";
 import { binned, heated, tickStep } from "../src/draw/bins";
-import { detailOf } from "../src/draw/headings";
+import { detailOf } from "../src/draw/headingplan";
 import { escaped, Markup, rounded } from "../src/draw/markup";
 import { mix, shorten } from "../src/draw/text";
 
@@ -82,6 +82,11 @@ test("a heading says how many vertices of which kind", () => {
     "28×28 pixels",
   );
   assert.equal(told({ size: 16, grid: [16], shape: [16, 14, 14] }), "16 channels · 14×14");
+  assert.equal(told({ size: 120, grid: [120], shape: [120, 1, 1] }), "120 channels");
+  assert.equal(
+    told({ size: 64, grid: [1, 8, 8], shape: [1, 8, 8], image: true, kind: "input" }),
+    "8×8 pixels",
+  );
   assert.equal(told({ size: 10, grid: [10], shape: [10] }, true), "10 classes");
   assert.equal(told({ size: 1, grid: [1], shape: [1] }, true, false), "1 output");
 });

@@ -1,58 +1,19 @@
-/** Names of vertices beside them, and what the network says: a bar a class, the chosen class, the truth. */
+/** What the network says: a line a class with its name and a bar, the chosen class, the truth. */
 
 import type { Layer } from "../core/model";
 import { number, percent } from "../ui/format";
 import type { Frame } from "./frame";
+import { LINE, pitch, singleFile } from "./names";
 import { css, ELLIPSIS, font, shorten, widthOf, write } from "./text";
 
-/** Lines of text need this much from one to the next. */
-const LINE = 13;
-/** Room for a name, for a bar, and for "100 %". */
+/** Room for a name, a bar, "100 %", the mark of the truth, and between name and bar. */
 const NAME = 130;
 const BAR = 56;
-const NUMBER = 42;
+const NUMBER = 44;
+const TICK = 16;
+const GAP = 9;
 /** Classes listed where there is no room for all. */
-const LISTED = 8;
-
-/** Vertices stand one below the other. */
-function singleFile(frame: Frame, layer: Layer): boolean {
-  const box = frame.place.boxes[layer.index];
-  return !!box && box.width < 3.2 * (frame.place.half[layer.start] ?? 0);
-}
-
-/** Pixels from one vertex of a column to the next. */
-function pitch(frame: Frame, layer: Layer): number {
-  const { y } = frame.place;
-  if (layer.size < 2) return Infinity;
-  return (Math.abs((y[layer.stop - 1] ?? 0) - (y[layer.start] ?? 0)) / (layer.size - 1)) * frame.zoom;
-}
-
-/** Names of inputs to their left, of hidden vertices to their right, where they are spaced far enough apart. */
-export function drawNames(frame: Frame): void {
-  const { context, model, place, palette } = frame;
-  for (const layer of model.layers) {
-    const box = place.boxes[layer.index];
-    if (!layer.labels || layer === model.output || !box || box.folded || layer.image) continue;
-    const left = layer.depth === 0;
-    if (!singleFile(frame, layer) || pitch(frame, layer) < (left ? LINE : 24)) continue;
-    const style = font(11.5);
-    for (let vertex = layer.start; vertex < layer.stop; vertex++) {
-      const y = frame.toY(place.y[vertex] ?? 0);
-      if (y < -LINE || y > frame.height + LINE) continue;
-      const half = (place.half[vertex] ?? 0) * frame.zoom + 6;
-      const x = frame.toX(place.x[vertex] ?? 0) + (left ? -half : half);
-      if (x < 0 || x > frame.width) continue;
-      const words = shorten(context, model.name(vertex), style, left ? Math.min(x - 4, 200) : NAME, "right");
-      write(context, words, x, y, {
-        fill: frame.lit && !frame.lit.has(vertex) ? palette.dim : palette.text,
-        halo: palette.background,
-        style,
-        align: left ? "right" : "left",
-        baseline: "middle",
-      });
-    }
-  }
-}
+const LISTED = 10;
 
 interface Row {
   index: number;
@@ -83,7 +44,10 @@ function rowsOf(frame: Frame, layer: Layer, shares: Float32Array | null): Row[] 
   }
   for (const vertex of [state.selected, state.second, state.hovered])
     if (vertex !== null && vertex >= layer.start && vertex < layer.stop) chosen.add(vertex - layer.start);
-  const rows = [...chosen].filter((index) => index >= 0 && index < layer.size).map(row);
+  const rows = [...chosen]
+    .filter((index) => index >= 0 && index < layer.size)
+    .map(row)
+    .filter(({ vertexY }) => vertexY > -LINE && vertexY < frame.height + LINE);
   return spread(
     rows.sort((a, b) => a.y - b.y || a.index - b.index),
     frame.height,
@@ -95,20 +59,58 @@ function spread(rows: Row[], height: number): Row[] {
   const gap = LINE + 4;
   const middle = rows.reduce((sum, row) => sum + row.y, 0) / Math.max(1, rows.length);
   const extent = (rows.length - 1) * gap;
-  let above = Math.max(10, Math.min(middle - extent, height - 10 - extent)) - gap;
+  let above = Math.max(10, Math.min(middle - extent / 2, height - 10 - extent)) - gap;
+  // Around their middle; where they stand further apart than they must, each beside its own vertex.
   for (const row of rows) above = row.y = Math.max(row.y, above + gap);
   let below = height - 10 + gap;
   for (const row of [...rows].reverse()) below = row.y = Math.min(row.y, below - gap);
   return rows;
 }
 
+/** How a line is divided. */
+interface Columns {
+  indent: number;
+  /** Font size. */
+  size: number;
+  name: number;
+  bar: number;
+  number: boolean;
+  /** The bar stands below the name. */
+  stacked: boolean;
+}
+
+/** As much as there is room for: a long name is cut before a bar goes, and a number before that. */
+function columnsOf(room: number, widest: number, apart: number, aside: boolean, measured: boolean): Columns {
+  const indent = aside ? 14 : 0;
+  const size = aside || apart < 17 ? 11 : 13;
+  const left = room - indent;
+  const columns = { indent, size, name: Math.min(widest, NAME, left), bar: 0, number: false, stacked: false };
+  if (!measured) return columns;
+  const rest = left - GAP - NUMBER - TICK;
+  if (widest + BAR / 2 <= rest)
+    return { ...columns, name: widest, bar: Math.min(BAR, rest - widest), number: true };
+  if (apart >= 2 * LINE + 4 && left >= BAR / 2 + NUMBER)
+    return {
+      ...columns,
+      name: Math.min(widest, left),
+      bar: Math.min(BAR, left - NUMBER),
+      number: true,
+      stacked: true,
+    };
+  const name = Math.min(widest, Math.max(36, rest - BAR / 2));
+  const bar = Math.min(BAR, left - name - GAP - TICK);
+  if (bar < 20) return { ...columns, name: Math.min(widest, left - TICK) };
+  const number = bar - NUMBER >= BAR / 2;
+  return { ...columns, name, bar: number ? bar - NUMBER : bar, number };
+}
+
 export function drawOutputs(frame: Frame): void {
-  const { context, model, place, palette, state, reading } = frame;
+  const { context, model, place, state, reading } = frame;
   const layer = model.output;
   const box = layer && place.boxes[layer.index];
   if (!layer || !box || box.folded || !layer.size) return;
-  const left = frame.toX(box.x + box.width) + 9;
-  const room = frame.width - left - 6;
+  const left = frame.toX(box.x + box.width) + 7;
+  const room = frame.width - left - 5;
   if (left < 0 || room < 12) return;
   const sample = model.samples[reading.sample];
   const outputs = sample ? model.outputs(reading.sample, reading.lesioned) : null;
@@ -116,55 +118,81 @@ export function drawOutputs(frame: Frame): void {
   const rows = rowsOf(frame, layer, shares);
   const apart = Math.min(pitch(frame, layer), 40);
   const aside = rows.some((row) => Math.abs(row.y - row.vertexY) > 0.5) || apart < LINE;
-  const size = aside || apart < 17 ? 11 : 13;
-  const bold = font(size, 700);
-  const plain = font(size, 400);
   const name = (index: number): string => model.classes[index] ?? model.name(layer.start + index);
-  const indent = aside ? 14 : 0;
+  const bold = font(aside || apart < 17 ? 11 : 13, 700);
   const widest = Math.max(0, ...rows.map((row) => widthOf(context, name(row.index), bold)));
-  const withBar = shares !== null && room - indent - Math.min(widest, 40) - 10 >= 34;
-  const forName = Math.min(widest, NAME, room - indent - (withBar ? 44 : 0));
-  const bar = Math.min(BAR, room - indent - forName - 10);
-  const withNumber = withBar && room - indent - forName - 10 - bar >= NUMBER;
-  const barX = left + indent + forName + 9;
+  const columns = columnsOf(room, widest, apart, aside, shares !== null);
   const largest = shares ? shares.reduce((most, value) => Math.max(most, Math.abs(value) || 0), 0) : 0;
   const signed = !model.data.softmax && !!shares?.some((value) => value < 0);
   for (const row of rows) {
     if (row.y < -LINE || row.y > frame.height + LINE) continue;
-    const faded = frame.lit !== null && !frame.lit.has(layer.start + row.index);
-    const target = row.index === state.target && reading.view !== "network";
-    context.globalAlpha = faded ? 0.45 : 1;
-    if (aside) {
-      context.strokeStyle = css(palette.dim, 0.7);
-      context.lineWidth = 1;
-      context.beginPath();
-      context.moveTo(row.vertexX + 1, row.vertexY);
-      context.lineTo(left, row.vertexY);
-      context.lineTo(left + indent - 4, row.y);
-      context.stroke();
-    }
-    const style = target || !shares ? bold : plain;
-    const words = shorten(context, name(row.index), style, forName + 1, "right") || ELLIPSIS;
-    const ink = { fill: palette.text, halo: palette.background, style, baseline: "middle" as const };
-    write(context, words, left + indent, row.y, ink);
-    let end = left + indent + widthOf(context, words, style);
-    if (shares && withBar) {
-      drawBar(frame, shares[row.index] ?? 0, { x: barX, y: row.y, width: bar, largest, signed, target });
-      end = barX + bar;
-      const value = shares[row.index] ?? 0;
-      if (withNumber && (target || !model.data.softmax || value >= 0.0005)) {
-        const said = model.data.softmax ? percent(value) : number(value, 3);
-        write(context, said, end + 7, row.y, {
-          ...ink,
-          style: font(11, target ? 600 : 400),
-          fill: target ? palette.text : palette.dim,
-        });
-        end += 7 + widthOf(context, said, font(11, target ? 600 : 400));
-      }
-    }
-    if (sample && sample.label === row.index) drawTick(frame, Math.min(end + 7, frame.width - 12), row.y);
+    context.globalAlpha = frame.lit && !frame.lit.has(layer.start + row.index) ? 0.45 : 1;
+    if (aside) drawLeader(frame, row, left, columns.indent);
+    drawLine(frame, {
+      words: name(row.index),
+      x: left + columns.indent,
+      y: row.y,
+      value: shares ? shares[row.index]! : null,
+      target: row.index === state.target && reading.view !== "network",
+      truth: sample?.label === row.index,
+      columns,
+      largest,
+      signed,
+    });
     context.globalAlpha = 1;
   }
+}
+
+/** From a vertex to its line. */
+function drawLeader({ context, palette }: Frame, row: Row, left: number, indent: number): void {
+  context.strokeStyle = css(palette.dim, 0.7);
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(row.vertexX + 1, row.vertexY);
+  context.lineTo(left, row.vertexY);
+  context.lineTo(left + indent - 4, row.y);
+  context.stroke();
+}
+
+interface Line {
+  words: string;
+  x: number;
+  y: number;
+  /** null: nothing was measured. */
+  value: number | null;
+  target: boolean;
+  truth: boolean;
+  columns: Columns;
+  largest: number;
+  signed: boolean;
+}
+
+function drawLine(frame: Frame, { words, x, y, value, target, truth, columns, largest, signed }: Line): void {
+  const { context, palette, model } = frame;
+  const { stacked, size } = columns;
+  const style = font(size, target || value === null ? 700 : 400);
+  const said =
+    shorten(context, words, style, columns.name + 1 - (stacked && truth ? TICK : 0), "right") || ELLIPSIS;
+  const upper = stacked ? y - LINE / 2 - 1 : y;
+  const ink = { fill: palette.text, halo: palette.background, style, baseline: "middle" as const };
+  write(context, said, x, upper, ink);
+  let end = x + widthOf(context, said, style);
+  if (value !== null && columns.bar > 0) {
+    const barX = stacked ? x : x + columns.name + GAP;
+    const barY = stacked ? y + LINE / 2 + 1 : y;
+    drawBar(frame, value, { x: barX, y: barY, width: columns.bar, largest, signed, target });
+    const measured = model.data.softmax ? percent(value) : number(value, 3);
+    const small = font(11, target ? 600 : 400);
+    const shown = columns.number && (target || !model.data.softmax || value >= 0.0005);
+    if (shown)
+      write(context, measured, barX + columns.bar + 7, barY, {
+        ...ink,
+        style: small,
+        fill: target ? palette.text : palette.dim,
+      });
+    if (!stacked) end = barX + columns.bar + (shown ? 7 + widthOf(context, measured, small) : 0);
+  }
+  if (truth) drawTick(frame, Math.min(end + 6, frame.width - 14), upper);
 }
 
 interface Bar {

@@ -47,13 +47,17 @@ class Sheets {
       this.pixels += this.sheet.width * this.sheet.height;
       this.x = this.y = this.shelf = 0;
     }
-    this.sheet.getContext("2d")?.putImageData(image, this.x, this.y);
+    sheetContext(this.sheet)?.putImageData(image, this.x, this.y);
     const sprite = { sheet: this.sheet, x: this.x, y: this.y, width, height };
     this.x += width + 1;
     this.shelf = Math.max(this.shelf, height);
     return sprite;
   }
 }
+
+/** Sheets are read back when a picture is averaged. */
+const sheetContext = (sheet: HTMLCanvasElement): CanvasRenderingContext2D | null =>
+  sheet.getContext("2d", { willReadFrequently: true });
 
 const readings = new Map<string, Sheets>();
 let current = new Sheets();
@@ -118,7 +122,7 @@ function late(): boolean {
 }
 
 function averaged(full: Sprite, factor: number): ImageData {
-  const source = full.sheet.getContext("2d")?.getImageData(full.x, full.y, full.width, full.height);
+  const source = sheetContext(full.sheet)?.getImageData(full.x, full.y, full.width, full.height);
   const [width, height] = [Math.ceil(full.width / factor), Math.ceil(full.height / factor)];
   const image = new ImageData(width, height);
   if (!source) return image;

@@ -8,7 +8,8 @@ import type { Layer } from "../core/model";
 import { count } from "../ui/format";
 import type { Frame, Rgb } from "./frame";
 import { type Lights, lightsOf } from "./lights";
-import { drawOutputs, drawNames } from "./outputs";
+import { drawNames } from "./names";
+import { drawOutputs } from "./outputs";
 import { spriteOf, startSprites } from "./sprites";
 import { css, font, mix, shorten, write } from "./text";
 import { asTiles, drawTiles, FADED } from "./tiles";
@@ -94,7 +95,7 @@ function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): vo
       x,
       y,
       side,
-      border: side < 6 ? 0 : side < 14 ? 1 : Math.min(3, 1 + side / 28 + Math.max(0, share)),
+      border: side < 6 ? 0 : side < 14 ? 1 : Math.min(2.5, 1 + (side / 32) * Math.max(0, share)),
       step: share < 0 ? STEPS + 1 : share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
       faded: frame.lit !== null && !frame.lit.has(vertex),
     });
@@ -111,8 +112,12 @@ function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
     };
   const share = step / STEPS;
   return {
-    fill: mix(mix(palette.background, palette.vertex, 0.3), mix(palette.vertex, palette.text, 0.75), share),
-    border: step ? mix(palette.vertex, palette.text, 0.15 + 0.85 * share) : palette.line,
+    fill: mix(
+      mix(palette.background, palette.vertex, 0.16),
+      mix(palette.vertex, palette.text, palette.dark ? 0.75 : 0.45),
+      share,
+    ),
+    border: step ? mix(palette.line, palette.text, 0.25 + 0.7 * share) : palette.line,
   };
 }
 

@@ -1,0 +1,128 @@
+/** What stands above the layers, and how much room there is for it. */
+
+import type { Layer } from "../core/model";
+import { activation, counted } from "../ui/format";
+import type { Box, Frame } from "./frame";
+import { font, shorten, widthOf } from "./text";
+
+export const NAME = font(12.5, 600);
+export const DETAIL = font(11, 400);
+export const LINE = 14;
+/** Between a heading and the box below it. */
+export const AIR = 7;
+/** Between two headings. */
+const BESIDE = 10;
+/** Room of the triangle that folds a layer. */
+export const MARK = 12;
+const LONGEST = 190;
+/** Less of a name than this says nothing. */
+const SHORTEST = 34;
+
+export type Mode = "two" | "one" | "slanted";
+
+export interface Heading {
+  layer: Layer;
+  name: string;
+  detail: string;
+  /** Middle of the column, top and bottom of the box, CSS pixels. */
+  x: number;
+  top: number;
+  bottom: number;
+  /** Room above, to the next box of the column. */
+  above: number;
+  /** Width that it may have, in its column's middle, without lying on other layers. */
+  beside: number;
+  /** It stands below another box of its column: never slanted. */
+  below: boolean;
+}
+
+/** "500 units · ReLU", "28×28 pixels", "16 channels · 14×14 · ReLU". */
+export function detailOf(layer: Layer, output: boolean, softmax: boolean): string {
+  const parts: string[] = [];
+  const shape = layer.shape.slice(1).some((side) => side > 1) ? layer.shape.slice(1).join("×") : "";
+  // One channel is no axis that anybody counts.
+  const grid = layer.grid.length > 2 && layer.grid[0] === 1 ? layer.grid.slice(1) : layer.grid;
+  if (layer.grid.length > 1)
+    parts.push(`${grid.join("×")} ${layer.image && layer.kind === "input" ? "pixels" : "units"}`);
+  else if (layer.shape.length > 2 && layer.shape[0] === layer.size)
+    parts.push(counted(layer.size, "channel"), ...(shape ? [shape] : []));
+  else if (output)
+    parts.push(softmax ? counted(layer.size, "class", "classes") : counted(layer.size, "output"));
+  else parts.push(counted(layer.size, layer.kind === "input" ? "input" : "unit"));
+  if (layer.activation) parts.push(activation(layer.activation));
+  return parts.join(" · ");
+}
+
+/** Headings of the layers that have vertices, from left to right and, in a column, from top to bottom. */
+export function headingsOf(frame: Frame): Heading[] {
+  const { context, model, place } = frame;
+  const layers = model.layers.filter((layer) => layer.size && place.boxes[layer.index]);
+  const boxes = layers.map((layer) => place.boxes[layer.index]!);
+  const found = layers.map((layer, at): Heading => {
+    const box = boxes[at]!;
+    const x = box.x + box.width / 2;
+    const band = (AIR + 2 * LINE + 2) / frame.zoom;
+    let [floor, room] = [-Infinity, Infinity];
+    for (const other of boxes) {
+      if (other === box) continue;
+      if (sameColumn(box, other)) {
+        if (other.y + other.height <= box.y + 1e-3) floor = Math.max(floor, other.y + other.height);
+      } else if (other.y < box.y && other.y + other.height > box.y - band) {
+        const gap = other.x > x ? other.x - x : x - other.x - other.width;
+        room = Math.min(room, gap);
+      }
+    }
+    return {
+      layer,
+      name: shorten(context, layer.name, NAME, LONGEST, "left"),
+      detail: detailOf(layer, layer === model.output, model.data.softmax),
+      x: frame.toX(x),
+      top: frame.toY(box.y),
+      bottom: frame.toY(box.y + box.height),
+      above: (box.y - floor) * frame.zoom,
+      beside: 2 * (room * frame.zoom - 4),
+      below: floor > -Infinity,
+    };
+  });
+  return found.sort((a, b) => a.x - b.x || a.top - b.top);
+}
+
+const sameColumn = (a: Box, b: Box): boolean => b.x <= a.x + a.width && b.x + b.width >= a.x;
+
+export const heightOf = (mode: Mode): number => (mode === "two" ? 2 * LINE + 2 : LINE);
+
+export function widthOfHeading(frame: Frame, { name, detail }: Heading, mode: Mode): number {
+  const width = widthOf(frame.context, name, NAME) + MARK;
+  return mode === "two" ? Math.max(width, widthOf(frame.context, detail, DETAIL)) : width;
+}
+
+/** Headings below other boxes are cut to the room they have, or left out: slanting would not help them. */
+export function cutLower(frame: Frame, headings: Heading[], mode: Mode): Heading[] {
+  const height = heightOf(mode === "slanted" ? "one" : mode);
+  return headings.filter((heading) => {
+    if (!heading.below) return true;
+    const { layer, beside, above } = heading;
+    if (above < height + AIR + 3 || beside < SHORTEST + MARK) return false;
+    heading.name = shorten(frame.context, layer.name, NAME, Math.min(LONGEST, beside - MARK), "left");
+    return true;
+  });
+}
+
+/** Two headings would overlap, or one would lie on another layer. */
+export function crowded(frame: Frame, headings: Heading[], mode: Mode): boolean {
+  const height = heightOf(mode);
+  for (const [at, one] of headings.entries()) {
+    if (one.below && (one.above < height + AIR + 3 || one.beside < widthOfHeading(frame, one, mode))) {
+      if (mode === "two") return true;
+      continue;
+    }
+    const width = widthOfHeading(frame, one, mode);
+    if (width > one.beside) return true;
+    for (const other of headings.slice(at + 1)) {
+      if (other.x - one.x > 2 * LONGEST) break;
+      const apart = (width + widthOfHeading(frame, other, mode)) / 2 + BESIDE;
+      if (other.x - one.x < apart && Math.abs(other.top - one.top) < height + 3) return true;
+    }
+  }
+  return false;
+}
