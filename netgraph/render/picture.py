@@ -65,7 +65,7 @@ class Picture:
 def picture(graph: Graph, request: Request) -> Picture:
     """Choose edges, places, colours, sizes and texts."""
     column = request.weight or default_column(graph)
-    drawn = strongest(graph, column, request.top)
+    drawn = strongest(graph, column, request.top or len(graph.edges))
     size, place = sizes(graph, request.size, column), stage(graph)
     label, short = wording.vertex_texts(graph, request.labels)
     everything = graph.n <= VERTICES

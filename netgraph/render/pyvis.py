@@ -8,6 +8,7 @@ with plain numbers as ids, and the page is this package's own template: escaped,
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -52,9 +53,14 @@ PAD = {"left": 56, "right": 76, "top": 74, "bottom": 30}
 """Room on the screen around the stage, in pixels: headings above, labels on both sides."""
 
 
-def draw(graph: Graph, request: Request) -> View:
-    """The page for one graph."""
-    if request.top > EDGES:
+TOP = 2_000
+"""So many edges are drawn where nobody says how many."""
+
+
+def draw(graph: Graph, request: Request, network: Any = None) -> View:
+    """The page for one graph; of the network behind it nothing is shown."""
+    request = replace(request, top=request.top or TOP)
+    if (request.top or TOP) > EDGES:
         raise RenderError(
             f"top={request.top:,}: the pyvis backend draws at most {EDGES:,} edges; pass a smaller top, or a smaller "
             "graph (graph.select)"

@@ -1,9 +1,10 @@
-"""The page as a person meets it: offline, in both themes, with hostile labels, by mouse and by keyboard."""
+"""The pyvis page as a person meets it: offline, in both themes, with hostile labels, by mouse and by keyboard."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import netgraph as ng
 from netgraph.graph.graph import Block, Graph, Layer
 
 RNG = np.random.default_rng(3)
+draw = partial(ng.render, backend="pyvis")
 
 
 def mlp() -> Graph:
@@ -108,7 +110,7 @@ def point(page: Any, vertex: int) -> tuple[float, float]:
 @pytest.mark.parametrize("theme", ["dark", "light"])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_a_page_draws_everything_and_asks_for_nothing(visit: Any, name: str, theme: str) -> None:
-    view = ng.render(GRAPHS[name]())
+    view = draw(GRAPHS[name]())
     opened = visit(view, theme)
     page = opened.page
     assert len(opened.requests) == 1
@@ -124,7 +126,7 @@ def test_a_page_draws_everything_and_asks_for_nothing(visit: Any, name: str, the
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (1920, 1080)])
 @pytest.mark.parametrize("name", GRAPHS)
 def test_no_text_is_clipped_or_overlapped(visit: Any, name: str, width: int, height: int) -> None:
-    page = visit(ng.render(GRAPHS[name]()), width=width, height=height).page
+    page = visit(draw(GRAPHS[name]()), width=width, height=height).page
     stage = page.evaluate("() => document.getElementById('stage').getBoundingClientRect().toJSON()")
     boxes = page.evaluate(BOXES)
     assert len(boxes) == len(GRAPHS[name]().layers)
@@ -147,7 +149,7 @@ def test_no_text_is_clipped_or_overlapped(visit: Any, name: str, width: int, hei
 
 
 def test_of_too_many_headings_some_are_left_out(visit: Any) -> None:
-    opened = visit(ng.render(very_deep()))
+    opened = visit(draw(very_deep()))
     boxes = opened.page.evaluate(BOXES)
     assert 20 < len(boxes) < 70
     assert opened.console == []
@@ -156,18 +158,18 @@ def test_of_too_many_headings_some_are_left_out(visit: Any) -> None:
 
 
 def test_two_loads_give_the_same_picture(visit: Any) -> None:
-    view = ng.render(attribution())
+    view = draw(attribution())
     assert visit(view).page.screenshot() == visit(view).page.screenshot()
 
 
 def test_a_chosen_theme_beats_the_systems(visit: Any) -> None:
     for chosen, system in (("dark", "light"), ("light", "dark")):
-        page = visit(ng.render(mlp(), theme=chosen), system).page
+        page = visit(draw(mlp(), theme=chosen), system).page
         assert page.evaluate("() => getComputedStyle(document.documentElement).colorScheme") == chosen
 
 
 def test_the_theme_button_repaints(visit: Any) -> None:
-    page = visit(ng.render(mlp()), "light").page
+    page = visit(draw(mlp()), "light").page
     before = page.locator("#stage").screenshot()
     page.click("#theme")
     page.wait_for_timeout(100)
@@ -199,7 +201,7 @@ def test_hostile_text_stays_text(visit: Any) -> None:
     }
     meta = {"name": PAYLOADS[3], "model_hash": PAYLOADS[1], PAYLOADS[2]: PAYLOADS[0]}
     graph = Graph(layers, (Block(first, second, PAYLOADS[1], RNG.normal(size=(4, 4))),), columns, meta)
-    view = ng.render(graph, title=PAYLOADS[1] + PAYLOADS[0], labels=PAYLOADS)
+    view = draw(graph, title=PAYLOADS[1] + PAYLOADS[0], labels=PAYLOADS)
     opened = visit(view)
     page = opened.page
     page.mouse.move(*point(page, 5))
@@ -224,7 +226,7 @@ def test_hostile_text_stays_text(visit: Any) -> None:
 
 def test_the_policy_stops_what_would_slip_through(visit: Any) -> None:
     """The second line of defence: markup put into the page on purpose neither runs nor loads."""
-    view = ng.render(mlp())
+    view = draw(mlp())
     slipped = "<script>alert(1)</script><img src='https://example.invalid/x.png' onerror='alert(2)'></body>"
     opened = visit(view, html=view.html.replace("</body>", slipped))
     opened.page.wait_for_timeout(300)
@@ -239,7 +241,7 @@ def test_the_policy_stops_what_would_slip_through(visit: Any) -> None:
 
 def test_pointing_lights_a_vertex_and_tells_what_it_is(visit: Any) -> None:
     graph = mlp()
-    page = visit(ng.render(graph, labels=[f"digit {k}" for k in range(10)])).page
+    page = visit(draw(graph, labels=[f"digit {k}" for k in range(10)])).page
     page.mouse.move(*point(page, 96 + 7))
     page.wait_for_selector("#tip:not([hidden])")
     told = page.inner_text("#tip").split("\n")
@@ -257,7 +259,7 @@ def test_pointing_lights_a_vertex_and_tells_what_it_is(visit: Any) -> None:
 
 def test_clicking_lists_the_strongest_edges(visit: Any) -> None:
     graph = mlp()
-    page = visit(ng.render(graph, top=5000)).page
+    page = visit(draw(graph, top=5000)).page
     page.mouse.click(*point(page, 96 + 3))
     page.wait_for_selector("#panel:not([hidden])")
     rows = page.eval_on_selector_all(
@@ -273,7 +275,7 @@ def test_clicking_lists_the_strongest_edges(visit: Any) -> None:
 
 def test_by_keyboard_alone(visit: Any) -> None:
     graph = mlp()
-    page = visit(ng.render(graph)).page
+    page = visit(draw(graph)).page
     page.keyboard.press("/")
     page.keyboard.type("fc1:1")
     assert page.inner_text("#found") == "1 / 11"  # fc1:1, fc1:10 … fc1:19
@@ -290,7 +292,7 @@ def test_by_keyboard_alone(visit: Any) -> None:
 
 
 def test_a_resized_window_shows_everything_again(visit: Any) -> None:
-    page = visit(ng.render(cnn())).page
+    page = visit(draw(cnn())).page
     page.set_viewport_size({"width": 900, "height": 600})
     page.wait_for_timeout(300)
     stage = page.evaluate("() => document.getElementById('stage').getBoundingClientRect().toJSON()")
@@ -301,7 +303,7 @@ def test_a_resized_window_shows_everything_again(visit: Any) -> None:
 
 
 def test_in_a_notebooks_frame_the_page_draws(visit: Any) -> None:
-    view = ng.render(mlp())
+    view = draw(mlp())
     opened = visit(view, html=f"<!doctype html><body>{view._repr_html_()}</body>")
     frame = opened.page.frame_locator("iframe")
     frame.locator("html[data-ready=yes]").wait_for(state="attached")
@@ -310,7 +312,7 @@ def test_in_a_notebooks_frame_the_page_draws(visit: Any) -> None:
 
 
 def test_png(chrome: Any, tmp_path: Any) -> None:
-    picture = ng.render(mlp(), theme="dark").png(tmp_path / "page.png", width=1000, height=700)
+    picture = draw(mlp(), theme="dark").png(tmp_path / "page.png", width=1000, height=700)
     assert (tmp_path / "page.png").read_bytes() == picture
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
     assert (int.from_bytes(picture[16:20], "big"), int.from_bytes(picture[20:24], "big")) == (1000, 700)

@@ -1,4 +1,4 @@
-"""The public door: what ``render`` gives, says and refuses. The browser's view of it is in tests/browser."""
+"""The public door with the pyvis backend: what it gives, says and refuses. The browser's view of it: tests/browser."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from netgraph.render.template import vis_network
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 RNG = np.random.default_rng(0)
+draw = partial(ng.render, backend="pyvis")
 SMALL = Graph.from_matrices([[[1.0, -2.0], [0.5, 3.0]], [[1.0, 1.0]]], names=["pixels", "fc1", "fc2"])
 BIG = Graph.from_matrices([RNG.normal(size=(50, 60)), RNG.normal(size=(10, 50))])
 
@@ -43,7 +45,7 @@ def words(view: ng.View) -> str:
 
 
 def test_a_small_graph_is_drawn_whole_and_says_so() -> None:
-    view = ng.render(SMALL)
+    view = draw(SMALL)
     assert (view.vertices, view.edges, view.total_edges, view.share, view.column) == (5, 6, 6, 1.0, "weight")
     assert "All 6 edges are drawn (100 % of Σ|weight|)." in words(view)
     assert len(data(view)["nodes"]) == 5
@@ -51,7 +53,7 @@ def test_a_small_graph_is_drawn_whole_and_says_so() -> None:
 
 
 def test_a_big_graph_shows_its_strongest_edges_and_their_share() -> None:
-    view = ng.render(BIG)
+    view = draw(BIG)
     assert (view.edges, view.total_edges) == (2000, 3500)
     size = np.sort(np.concatenate([np.abs(b.weight).ravel() for b in BIG.blocks]))[::-1]
     assert view.share == pytest.approx(size[:2000].sum() / size.sum())
@@ -62,7 +64,7 @@ def test_a_big_graph_shows_its_strongest_edges_and_their_share() -> None:
 
 def test_of_very_many_vertices_those_with_edges_are_drawn() -> None:
     graph = Graph.from_matrices([RNG.normal(size=(2, 4000))])
-    view = ng.render(graph, top=30)
+    view = draw(graph, top=30)
     assert view.vertices <= 32
     assert f"of 4,002 vertices the {view.vertices} that they touch" in words(view)
     ends = {e[k] for e in data(view)["edges"] for k in ("from", "to")}
@@ -70,12 +72,12 @@ def test_of_very_many_vertices_those_with_edges_are_drawn() -> None:
 
 
 def test_values_are_the_graphs() -> None:
-    edges = {(e["from"], e["to"]): (e["value"], e["sign"]) for e in data(ng.render(SMALL))["edges"]}
+    edges = {(e["from"], e["to"]): (e["value"], e["sign"]) for e in data(draw(SMALL))["edges"]}
     assert edges == {(0, 2): (1, 1), (1, 2): (-2, -1), (0, 3): (0.5, 1), (1, 3): (3, 1), (2, 4): (1, 1), (3, 4): (1, 1)}
 
 
 def test_ids_and_columns_reach_the_page() -> None:
-    view = ng.render(SMALL.with_columns(module=[0, 0, 1, 1, 1], activation=[0.5, np.nan, 1, 2, 3]))
+    view = draw(SMALL.with_columns(module=[0, 0, 1, 1, 1], activation=[0.5, np.nan, 1, 2, 3]))
     read = data(view)
     assert [node["name"] for node in read["nodes"]] == SMALL.ids.tolist()
     columns = {column["name"]: column["values"] for column in read["columns"]}
@@ -86,19 +88,19 @@ def test_ids_and_columns_reach_the_page() -> None:
 
 
 def test_the_legend_explains_what_is_drawn() -> None:
-    said = words(ng.render(SMALL))
+    said = words(draw(SMALL))
     assert "colour: sign of weight positive 5 negative 1 width: |weight| 3 1.5 0.3" in said
     assert "colour: layer pixels 2 fc1 2 fc2 1" in said
     assert "area: strength, Σ|weight| of its edges 5 2 0.5" in said
     assert "arcs" not in said
     assert "Faint" not in said
-    assert "Faint vertices touch no drawn edge." in words(ng.render(SMALL, top=1))
+    assert "Faint vertices touch no drawn edge." in words(draw(SMALL, top=1))
 
 
 def test_skips_are_arcs() -> None:
     first, second = SMALL.blocks
     skip = type(first)("pixels", "fc2", "skip", np.array([[0.1, 0.0]]))
-    view = ng.render(Graph(SMALL.layers, (first, second, skip)))
+    view = draw(Graph(SMALL.layers, (first, second, skip)))
     assert [(e["from"], e["to"]) for e in data(view)["edges"] if e["arc"]] == [(0, 4)]
     assert "arcs leap over a layer" in words(view)
 
@@ -112,7 +114,7 @@ def test_where_it_comes_from() -> None:
         a={"x": 1},
         b={"x": 2},
     )
-    view = ng.render(graph)
+    view = draw(graph)
     assert view.title == "a <net>"
     said = words(view)
     for line in ("model hash sha256:12", "input shape 1 × 2", "forward error 1.5e-16", "a · x 1", "b · x 2"):
@@ -126,7 +128,7 @@ def test_a_part_of_a_layer_says_of_how_many() -> None:
         whole = ng.read_graph(DATA / name / "graph")
         ids = [i for i in whole.ids if i.split(":")[0] != "conv2" or int(i.split(":")[1]) < 9]
         part = whole.select(vertices=[i for i in ids if not i.startswith("fc1:") and i != "input:0,0,0"])
-        notes[name] = [row["note"] for row in data(ng.render(part))["layers"] if row["note"]]
+        notes[name] = [row["note"] for row in data(draw(part))["layers"] if row["note"]]
     assert notes["cnn"] == ["1 channel", "8 channels · relu", "9 of 16 channels · relu", "10 units"]
     assert notes["mlp"][0] == "63 of 64 units" and notes["mlp"][-2:] == ["32 units · relu", "10 units"]
 
@@ -135,8 +137,8 @@ def test_of_tokens_no_whole_is_claimed() -> None:
     """The channels of (tokens, features) are on the last axis: 3 of 3, and not 3 of 7 or 3 of 21."""
     layers = (Layer("", "x", "input", (7, 3), 0, 3), Layer("m", "m", "linear", (7, 2), 3, 2))
     graph = Graph(layers, (Block("x", "m", "linear", np.ones((2, 3))),), meta={"granularity": "channel"})
-    assert [row["note"].split()[0] for row in data(ng.render(graph))["layers"]] == ["3", "2"]
-    assert not any(" of " in row["note"] for row in data(ng.render(graph))["layers"])
+    assert [row["note"].split()[0] for row in data(draw(graph))["layers"]] == ["3", "2"]
+    assert not any(" of " in row["note"] for row in data(draw(graph))["layers"])
 
 
 def test_facts_are_said_in_words() -> None:
@@ -147,11 +149,11 @@ def test_facts_are_said_in_words() -> None:
 
 
 def test_titles() -> None:
-    assert ng.render(SMALL).title == "network 2-2-1"
-    assert ng.render(SMALL.with_meta(model="Sequential")).title == "network 2-2-1"
-    assert ng.render(SMALL.with_meta(model="LeNet")).title == "LeNet 2-2-1"
-    assert ng.render(Graph.from_matrices([[[1.0]]] * 9)).title == "network 10 layers"
-    assert ng.render(SMALL, title="mine").title == "mine"
+    assert draw(SMALL).title == "network 2-2-1"
+    assert draw(SMALL.with_meta(model="Sequential")).title == "network 2-2-1"
+    assert draw(SMALL.with_meta(model="LeNet")).title == "LeNet 2-2-1"
+    assert draw(Graph.from_matrices([[[1.0]]] * 9)).title == "network 10 layers"
+    assert draw(SMALL, title="mine").title == "mine"
 
 
 LABELS: dict[str, tuple[Any, list[str | None]]] = {
@@ -164,16 +166,21 @@ LABELS: dict[str, tuple[Any, list[str | None]]] = {
 @pytest.mark.parametrize("case", LABELS)
 def test_labels(case: str) -> None:
     labels, expected = LABELS[case]
-    assert [node["label"] for node in data(ng.render(SMALL, labels=labels))["nodes"]] == expected
+    assert [node["label"] for node in data(draw(SMALL, labels=labels))["nodes"]] == expected
 
 
 def test_the_graphs_own_labels() -> None:
     graph = SMALL.with_columns(label=np.array(["top", None, "", "d", "e"], dtype=object))
-    assert [node["label"] for node in data(ng.render(graph))["nodes"]] == ["top", None, None, "d", "e"]
+    assert [node["label"] for node in data(draw(graph))["nodes"]] == ["top", None, None, "d", "e"]
 
 
 BAD: dict[str, tuple[Mapping[str, Any], type[Exception], str]] = {
-    "backend": ({"backend": "canvas"}, UnknownName, "unknown backend 'canvas': Known: pyvis"),
+    "backend": ({"backend": "cavnas"}, UnknownName, "unknown backend 'cavnas': did you mean 'canvas'"),
+    "inputs": (
+        {"inputs": [[1.0, 2.0]]},
+        RenderError,
+        r"backend='pyvis' shows one graph and no inputs: pass net\.graph",
+    ),
     "theme": ({"theme": "drak"}, UnknownName, "did you mean 'dark'"),
     "top": ({"top": 0}, RenderError, "top=0: expected a whole number of edges, 1 or more"),
     "half top": ({"top": 1.5}, RenderError, "top=1.5"),
@@ -190,7 +197,7 @@ BAD: dict[str, tuple[Mapping[str, Any], type[Exception], str]] = {
 def test_refusals_teach(case: str) -> None:
     wrong, error, message = BAD[case]
     with pytest.raises(error, match=message):
-        ng.render(SMALL, **wrong)
+        draw(SMALL, **wrong)
 
 
 def test_what_is_no_graph() -> None:
@@ -201,35 +208,35 @@ def test_what_is_no_graph() -> None:
         def graph(self) -> Graph:
             return SMALL
 
-    for thing, hint in (
-        (Circuit(), r"got Circuit; pass its \.graph$"),
-        (Modules(), r"pass its \.graph\(\)$"),
-        (3, "got int$"),
-    ):
-        with pytest.raises(RenderError, match=hint):
-            ng.render(thing)  # type: ignore[arg-type]
+    class Empty:
+        graph = None
+
+    assert draw(Circuit()).html == draw(Modules()).html == draw(SMALL).html
+    for thing, kind in ((Empty(), "Empty"), (Modules, "type"), (3, "int")):
+        with pytest.raises(RenderError, match=f"draws a netgraph Graph, or a Network, Circuit or .*; got {kind}$"):
+            ng.render(thing)
 
 
 def test_awkward_graphs_are_drawn() -> None:
     nothing = Graph((), ())
-    assert "This graph has no edges." in words(ng.render(nothing))
+    assert "This graph has no edges." in words(draw(nothing))
     hollow = Graph([Layer("a", "a", "input", (0,), 0, 0)], ())
-    assert "This graph has no edges." in words(ng.render(hollow))
+    assert "This graph has no edges." in words(draw(hollow))
     alone = Graph.from_matrices([np.zeros((2, 3))])
-    assert ng.render(alone).edges == 0
+    assert draw(alone).edges == 0
     one = Graph.from_matrices([[[2.0]]])
-    assert "The only edge is drawn" in words(ng.render(one))
+    assert "The only edge is drawn" in words(draw(one))
     still = SMALL.with_columns(module=[-1] * 5)
-    assert ng.render(still).vertices == 5
+    assert draw(still).vertices == 5
 
 
 def test_the_same_graph_gives_the_same_page() -> None:
-    assert ng.render(BIG).html == ng.render(BIG).html
+    assert draw(BIG).html == draw(BIG).html
 
 
 def test_nothing_is_changed() -> None:
     before = [block.weight.copy() for block in BIG.blocks]
-    ng.render(BIG)
+    draw(BIG)
     for block, weight in zip(BIG.blocks, before, strict=True):
         np.testing.assert_array_equal(block.weight, weight)
 
@@ -238,7 +245,7 @@ def test_nothing_is_changed() -> None:
 
 
 def test_the_policy_forbids_everything_but_the_two_scripts() -> None:
-    page = ng.render(SMALL).html
+    page = draw(SMALL).html
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page)
     assert policy
     rules = dict(rule.split(" ", 1) for rule in policy[1].split("; "))
@@ -250,7 +257,7 @@ def test_the_policy_forbids_everything_but_the_two_scripts() -> None:
 
 
 def test_the_page_names_no_other_file() -> None:
-    page = ng.render(SMALL).html.replace(vis_network(), "")
+    page = draw(SMALL).html.replace(vis_network(), "")
     assert not re.search(r'\b(src|href)\s*=\s*["\']', page)
     assert "http:" not in page
     assert "https:" not in page
@@ -260,7 +267,7 @@ def test_the_page_names_no_other_file() -> None:
 
 @given(st.text(max_size=40))
 def test_any_text_survives_as_data_and_as_text(label: str) -> None:
-    view = ng.render(SMALL, title=label, labels=["</script><!--" + label])
+    view = draw(SMALL, title=label, labels=["</script><!--" + label])
     shown = data(view)["nodes"][-1]["label"]
     assert shown.startswith("</script><!--")
     assert len(re.findall(r"</script", view.html)) == 3
