@@ -1,17 +1,15 @@
-/** Moving the picture by wheel, drag, pinch and double click. The camera itself stands in the page's state. */
+/** Where the picture is looked at from. The camera itself stands in the page's state; what fits is the default. */
 
-import { select } from "d3-selection";
-import { zoom, zoomIdentity, type D3ZoomEvent } from "d3-zoom";
 import type { Camera, Store } from "../core/state";
 import type { Place } from "./frame";
-import { bounded, fitted, sameCamera, zoomRange, type Size } from "./view";
+import { followGestures } from "./gestures";
+import { bounded, fitted, zoomRange, type Size } from "./view";
 
 export interface CameraControl {
   /** Where the camera stands: as the state says, or so that everything fits. */
   current(): Camera;
-  /** Tells the gestures where the camera stands, after a change from elsewhere. */
-  sync(): void;
-  zoomBy(factor: number): void;
+  /** About a point of the canvas (CSS pixels); the middle, if none is given. */
+  zoomBy(factor: number, x?: number, y?: number): void;
   panBy(dx: number, dy: number): void;
   centre(x: number, y: number): void;
 }
@@ -27,80 +25,59 @@ interface Surroundings {
 }
 
 export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): CameraControl {
-  const { store } = around;
-  const surface = select<HTMLCanvasElement, unknown>(canvas);
-  let told: Camera | null = null;
-  let telling = false;
+  const { store, place, size, moved } = around;
+  const limits = remembered(
+    () => {
+      const fit = fitted(place(), size(), around.outputs);
+      return { fit, range: zoomRange(place(), fit) };
+    },
+    () => [place(), size()],
+  );
 
-  const fit = (): Camera => fitted(around.place(), around.size(), around.outputs);
-  const range = (): [number, number] => zoomRange(around.place(), fit());
+  const within = (camera: Camera): Camera => bounded(camera, place(), limits().range);
   const current = (): Camera => {
     const { camera } = store.state;
-    return camera && [camera.x, camera.y, camera.zoom].every(Number.isFinite)
-      ? bounded(camera, around.place(), range())
-      : fit();
+    const known = camera && [camera.x, camera.y, camera.zoom].every(Number.isFinite);
+    return known ? within(camera) : limits().fit;
+  };
+  const go = (wanted: Camera): void => {
+    moved();
+    store.set({ camera: within(wanted) });
+  };
+  const control: CameraControl = {
+    current,
+    zoomBy(factor, x = size().width / 2, y = size().height / 2) {
+      const before = current();
+      const { zoom } = within({ ...before, zoom: before.zoom * factor });
+      const [dx, dy] = [x - size().width / 2, y - size().height / 2];
+      const shift = 1 / before.zoom - 1 / zoom;
+      go({ x: before.x + dx * shift, y: before.y + dy * shift, zoom });
+    },
+    panBy(dx, dy) {
+      const { x, y, zoom } = current();
+      go({ x: x + dx / zoom, y: y + dy / zoom, zoom });
+    },
+    centre: (x, y) => go({ ...current(), x, y }),
   };
 
   const embedded = window.parent !== window;
-  const behaviour = zoom<HTMLCanvasElement, unknown>()
-    .clickDistance(4)
-    .filter((event: Event) => {
-      const { ctrlKey = false, button = 0, type } = event as Partial<MouseEvent> & Event;
-      // Inside a notebook the wheel scrolls the notebook until the picture has been clicked.
-      if (type === "wheel") return ctrlKey || !embedded || document.activeElement === canvas;
-      return !ctrlKey && !button;
-    })
-    .extent(() => [
-      [0, 0],
-      [around.size().width, around.size().height],
-    ])
-    .constrain((transform) => {
-      const { width, height } = around.size();
-      const wanted = {
-        x: (width / 2 - transform.x) / transform.k,
-        y: (height / 2 - transform.y) / transform.k,
-        zoom: transform.k,
-      };
-      const { x, y, zoom: k } = bounded(wanted, around.place(), range());
-      return zoomIdentity.translate(width / 2 - x * k, height / 2 - y * k).scale(k);
-    })
-    .on("zoom", ({ transform }: D3ZoomEvent<HTMLCanvasElement, unknown>) => {
-      if (telling) return;
-      const { width, height } = around.size();
-      const { x, y, k } = transform;
-      told = { x: (width / 2 - x) / k, y: (height / 2 - y) / k, zoom: k };
-      around.moved();
-      store.set({ camera: told });
-    });
-  if (window.matchMedia("(prefers-reduced-motion: reduce)").matches) behaviour.duration(0);
-  surface.call(behaviour);
-  canvas.style.touchAction = "none";
+  followGestures(canvas, {
+    pan: control.panBy,
+    zoom: control.zoomBy,
+    // Inside a notebook the wheel scrolls the notebook until the picture has been clicked.
+    wheeled: (event) => event.ctrlKey || !embedded || document.activeElement === canvas,
+  });
+  return control;
+}
 
-  function sync(): void {
-    const camera = current();
-    if (told && sameCamera(told, camera)) return;
-    told = camera;
-    const { width, height } = around.size();
-    const { x, y, zoom: k } = camera;
-    telling = true;
-    behaviour.scaleExtent(range());
-    surface.call(behaviour.transform, zoomIdentity.translate(width / 2 - x * k, height / 2 - y * k).scale(k));
-    telling = false;
-  }
-
-  function go(wanted: Camera): void {
-    around.moved();
-    store.set({ camera: bounded(wanted, around.place(), range()) });
-  }
-
-  return {
-    current,
-    sync,
-    zoomBy: (factor) => go({ ...current(), zoom: current().zoom * factor }),
-    panBy(dx, dy) {
-      const { x, y, zoom: k } = current();
-      go({ x: x + dx / k, y: y + dy / k, zoom: k });
-    },
-    centre: (x, y) => go({ ...current(), x, y }),
+/** Keeps the last result while what it depends on is the same. */
+export function remembered<Result>(compute: () => Result, on: () => readonly unknown[]): () => Result {
+  let key: readonly unknown[] | null = null;
+  let result: Result;
+  return () => {
+    const now = on();
+    if (!key || now.some((part, at) => part !== key![at])) result = compute();
+    key = now;
+    return result;
   };
 }

@@ -200,17 +200,16 @@ function smallest(values: EdgeValues): number {
 }
 
 /** Contrast of the logarithmic scale: how many times the light of the faintest is that of the brightest. */
-const CONTRAST = 14;
+const CONTRAST = 60;
 /** Part of the cells that may be brighter than the brightest shown: one crossing point does not dim all the rest. */
 const OVER = 0.005;
-const PROBES = 8192;
+const PROBES = 60_000;
 
 /** The sums as a picture: opacity is log Σ|value|; colour is of what prevails. */
 function develop(input: DensityInput, sums: Float32Array, channels: number): ImageData {
   const { width, height, colours, neutral, strength } = input;
   const image = new ImageData(width, height);
-  const most = brightest(sums, channels);
-  if (!(most > 0)) return image;
+  const most = exposure(input, sums, channels);
   const scale = 1 / Math.log1p(CONTRAST);
   for (let cell = 0; cell < width * height; cell++) {
     const at = cell * channels;
@@ -233,7 +232,7 @@ function develop(input: DensityInput, sums: Float32Array, channels: number): Ima
         green += g * share;
         blue += b * share;
       }
-    const light = Math.log1p(CONTRAST * Math.min(1, total / most)) * scale;
+    const light = Math.log1p(CONTRAST * Math.min(1, total / most[cell % width]!)) * scale;
     image.data[4 * cell] = red;
     image.data[4 * cell + 1] = green;
     image.data[4 * cell + 2] = blue;
@@ -242,12 +241,50 @@ function develop(input: DensityInput, sums: Float32Array, channels: number): Ima
   return image;
 }
 
-/** A robust maximum of the sums over all colours, from evenly spread probes. */
-function brightest(sums: Float32Array, channels: number): number {
-  const cells = sums.length / channels;
-  const step = Math.max(1, Math.floor(cells / (PROBES * 8)));
+/**
+ * The sum that is shown brightest, for each column of cells. Each gap between layers has its own, half way (on the
+ * logarithmic scale) between its own robust maximum and that of the whole: the few edges into the outputs are seen too.
+ */
+function exposure(input: DensityInput, sums: Float32Array, channels: number): Float32Array {
+  const { width, height, place, projection, scale } = input;
+  const whole = brightest(sums, channels, width, 0, width) || 1;
+  const most = new Float32Array(width);
+  const gaps = new Map(
+    place.routes
+      .filter((route) => !route.arc)
+      .map(({ leave, arrive }) => [`${leave} ${arrive}`, [leave, arrive]]),
+  );
+  for (const [leave, arrive] of gaps.values()) {
+    const [from, to] = [leave!, arrive!].map((x) => Math.round(projection.toX(x) * scale)) as [
+      number,
+      number,
+    ];
+    const [first, stop] = [Math.max(0, from), Math.min(width, to)];
+    if (stop - first < 2 || !height) continue;
+    const own = brightest(sums, channels, width, first, stop);
+    most.fill(own > 0 ? Math.sqrt(own * whole) : whole, first, stop);
+  }
+  // Across the layers themselves it passes evenly from one gap's to the next: arcs run below them.
+  let before = -1;
+  for (let column = 0; column <= width; column++) {
+    if (column < width && !most[column]) continue;
+    const left = before >= 0 ? most[before]! : (most[column] ?? whole);
+    const right = column < width ? most[column]! : left;
+    for (let at = before + 1; at < column; at++)
+      most[at] = left + ((right - left) * (at - before)) / (column - before);
+    before = column;
+  }
+  return most;
+}
+
+/** A robust maximum of the sums over all colours in some columns of cells, from evenly spread probes. */
+function brightest(sums: Float32Array, channels: number, width: number, first: number, stop: number): number {
+  const height = sums.length / channels / width;
+  const across = stop - first;
+  const step = Math.max(1, Math.floor((across * height) / PROBES));
   const found: number[] = [];
-  for (let cell = 0; cell < cells; cell += step) {
+  for (let probe = 0; probe < across * height; probe += step) {
+    const cell = Math.floor(probe / across) * width + first + (probe % across);
     let total = 0;
     for (let colour = 0; colour < channels; colour++) total += sums[cell * channels + colour]!;
     if (total > 0) found.push(total);

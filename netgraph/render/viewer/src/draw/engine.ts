@@ -2,7 +2,7 @@
  * All edges as a bitmap that moves with the camera and is made anew, in slices, when it stands still.
  *
  * A shot is the bitmap of one camera: first the strongest edges as lines, weakest first, then the density of all edges
- * behind them. Its pixels depend on what is wanted alone, never on how the work was cut.
+ * behind them. Lines lie over each other, strongest last: where light is added up, both signs end in white. Its pixels depend on what is wanted alone, never on how the work was cut.
  */
 
 import type { EdgeValues, Model } from "../core/model";
@@ -51,8 +51,8 @@ interface Shot {
 
 /** Edges whose density is added up at half the resolution: half the work, and soft enough. */
 const COARSE = 50_000;
-/** Up to this many lines, light adds up where they cross, on a dark ground. */
-const GLOWING = 1_000;
+/** Opacity of the density where most edges run, on a dark and on a light ground. */
+const STRENGTH = { many: [0.7, 0.5], few: [0.4, 0.35] } as const;
 /** Lines between two looks at the clock. */
 const BATCH = 32;
 
@@ -174,7 +174,7 @@ function startDensity(model: Model, wanted: Wanted): Density {
     shown: shows(values, positive, negative),
     signed,
     neutral: palette.dim,
-    strength: many ? 0.7 : 0.4,
+    strength: STRENGTH[many ? "many" : "few"][palette.dark ? 0 : 1],
   });
 }
 
@@ -190,7 +190,6 @@ function strokeUntil(model: Model, shot: Shot, deadline: number): void {
   if (!shot.stroke) {
     const context = shot.lines.getContext("2d")!;
     context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-    if (palette.dark && count <= GLOWING) context.globalCompositeOperation = "lighter";
     const projection = projectionOf(camera, size);
     const colourOf = colourer(model, values, colour, palette.modules.length);
     const colours = coloursOf(model, palette, colour);

@@ -30,6 +30,9 @@ export interface Place {
   half: Float32Array;
   /** Height at which a vertex's edges leave and arrive: inside its square, a little different along a row. */
   port: Float32Array;
+  /** x of the first and the last square of its row: in between, edges run behind squares. */
+  rowLeft: Float32Array;
+  rowRight: Float32Array;
   /** One a layer. */
   boxes: Box[];
   /** One a block. */

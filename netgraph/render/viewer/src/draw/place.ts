@@ -18,8 +18,9 @@ export function createPlace(model: Model, folded: ReadonlySet<number> = new Set(
   const half = new Float32Array(model.n);
   const boxes = model.layers.map((layer): Box => {
     const side = Math.max(finite(layer.cell), 1e-6);
-    half.fill(side * (layer.image || layer.grid.length > 1 ? PIXEL : UNIT), layer.start, layer.stop);
-    return around(x, y, layer.start, layer.stop, side / 2);
+    const reach = side * (layer.image || layer.grid.length > 1 ? PIXEL : UNIT);
+    half.fill(reach, layer.start, layer.stop);
+    return around(x, y, layer.start, layer.stop, reach);
   });
   const seen = boxes.filter((_, index) => model.layers[index]!.size);
   const left = seen.length ? Math.min(...seen.map((box) => box.x)) : 0;
@@ -34,7 +35,17 @@ export function createPlace(model: Model, folded: ReadonlySet<number> = new Set(
   fold(model, folded, { x, half, boxes, bar: BAR * height });
   const { routes, bottom } = routesOf(model, boxes, height);
   const width = seen.length ? Math.max(...seen.map((box) => box.x + box.width)) : 1;
-  return { x, y, half, port: ports(model, x, y, half, boxes), boxes, routes, width, height: bottom };
+  return {
+    x,
+    y,
+    half,
+    port: ports(model, x, y, half, boxes),
+    ...rows(model, x, y, half),
+    boxes,
+    routes,
+    width,
+    height: bottom,
+  };
 }
 
 const finite = (value: number): number => (Number.isFinite(value) ? value : 0);
@@ -122,4 +133,34 @@ function ports(
     }
   }
   return port;
+}
+
+/** Ends of the rows: vertices of one layer at one height, whatever lies between them. */
+function rows(
+  model: Model,
+  x: Float32Array,
+  y: Float32Array,
+  half: Float32Array,
+): Pick<Place, "rowLeft" | "rowRight"> {
+  const rowLeft = new Float32Array(model.n);
+  const rowRight = new Float32Array(model.n);
+  for (const { start, stop } of model.layers) {
+    const ends = new Map<number, { left: number; right: number }>();
+    for (let vertex = start; vertex < stop; vertex++) {
+      const left = x[vertex]! - half[vertex]!;
+      const right = x[vertex]! + half[vertex]!;
+      const row = ends.get(y[vertex]!);
+      if (!row) ends.set(y[vertex]!, { left, right });
+      else {
+        row.left = Math.min(row.left, left);
+        row.right = Math.max(row.right, right);
+      }
+    }
+    for (let vertex = start; vertex < stop; vertex++) {
+      const row = ends.get(y[vertex]!)!;
+      rowLeft[vertex] = row.left;
+      rowRight[vertex] = row.right;
+    }
+  }
+  return { rowLeft, rowRight };
 }

@@ -108,6 +108,7 @@ function drawTrace(context: CanvasRenderingContext2D, scene: Scene, trace: Trace
     projection: projectionOf(camera, size),
     colours: coloursOf(model, palette, state.colour),
     colourOf: colourer(model, values, state.colour, palette.modules.length),
+    wholly: true,
   });
   const path = state.traced.length > 0;
   for (const { edge, steps } of trace.edges) {

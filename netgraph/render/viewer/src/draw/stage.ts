@@ -3,7 +3,7 @@
 import type { EdgeValues, Model } from "../core/model";
 import type { State, Store } from "../core/state";
 import { readingOf, shownEdges } from "../ui/reading";
-import { createCamera } from "./camera";
+import { createCamera, remembered } from "./camera";
 import { canvas as makeCanvas, createEngine } from "./engine";
 import type { Palette, Place, Stage, Timings } from "./frame";
 import { createPicker, type Picker } from "./hit";
@@ -77,15 +77,15 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     };
   }
 
+  const values = remembered(
+    (): EdgeValues => model.values(readingOf(store.state)),
+    () => [store.state.view, store.state.sample, store.state.target, store.state.lesioned],
+  );
+
   function sceneOf(state: Readonly<State> = store.state): Scene {
     const reading = readingOf(state);
-    return { model, state, reading, values: valuesOf(state), place, palette, camera: camera.current(), size };
+    return { model, state, reading, values: values(), place, palette, camera: camera.current(), size };
   }
-
-  const valuesOf = remembered(
-    (state: Readonly<State>): EdgeValues => model.values(readingOf(state)),
-    ({ view, sample, target, lesioned }) => [view, sample, target, lesioned],
-  );
 
   /** Everything is drawn anew, as far as it has changed. */
   function refresh(): void {
@@ -146,7 +146,6 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     const next = measure();
     if (next.width === size.width && next.height === size.height && next.ratio === size.ratio) return;
     size = next;
-    camera.sync();
     // At once: a canvas that is stretched until the next frame flickers.
     engine.want(wantedOf(sceneOf()));
     draw(MOVING_BUDGET);
@@ -160,7 +159,6 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
       picker = createPicker(model, place);
     }
     if (changed.has("view")) grid.hidden = state.view !== "matrix";
-    if (changed.has("camera") || changed.has("folded")) camera.sync();
     refresh();
   });
   listen(canvas, {
@@ -191,12 +189,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
 
   grid.hidden = store.state.view !== "matrix";
   repaint(store.state.theme === "dark");
-  camera.sync();
 
   const stage: Beginning = {
     begin() {
       size = measure();
-      camera.sync();
       engine.want(wantedOf(sceneOf()));
       if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
       draw(BUDGET);
@@ -249,16 +245,4 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     timings,
   };
   return stage;
-}
-
-/** Keeps the last result while what it depends on is the same. */
-function remembered<In, Out>(compute: (input: In) => Out, on: (input: In) => unknown[]): (input: In) => Out {
-  let key: unknown[] | null = null;
-  let result: Out;
-  return (input) => {
-    const now = on(input);
-    if (!key || now.some((part, at) => part !== key![at])) result = compute(input);
-    key = now;
-    return result;
-  };
 }

@@ -25,7 +25,10 @@ export function levelOf(arc: NonNullable<Route["arc"]>, top: number, height: num
   return arc.level + arc.band * (1 - share);
 }
 
-/** Draws the course of an edge, from the right side of its source to the left side of its target. */
+/**
+ * Draws the course of an edge, from the end of its source's row to the beginning of its target's; `wholly`: on behind the
+ * squares of these rows to the vertices themselves, for the few edges that are in focus.
+ */
 export function course(
   pen: Pen,
   place: Place,
@@ -33,23 +36,24 @@ export function course(
   source: number,
   target: number,
   { toX, toY }: Projection,
+  wholly = false,
 ): void {
   const route = place.routes[block.index]!;
   const leaves = place.port[source]!;
   const arrives = place.port[target]!;
   const [x0, y0] = [toX(route.leave), toY(leaves)];
   const [x1, y1] = [toX(route.arrive), toY(arrives)];
-  const first = toX(place.x[source]! + place.half[source]!);
-  const last = toX(place.x[target]! - place.half[target]!);
+  const first = toX(wholly ? place.x[source]! + place.half[source]! : place.rowRight[source]!);
+  const last = toX(wholly ? place.x[target]! - place.half[target]! : place.rowLeft[target]!);
   pen.moveTo(first, y0);
   if (first < x0) pen.lineTo(x0, y0);
   if (route.arc) {
     const box = place.boxes[block.source.index]!;
     const level = toY(levelOf(route.arc, box.y, box.height, leaves));
-    const [from, to] = [toX(route.arc.from), toX(route.arc.to)];
-    swing(pen, x0, y0, from, level);
-    pen.lineTo(to, level);
-    swing(pen, to, level, x1, y1);
+    const [down, up] = [toX(route.arc.from), toX(route.arc.to)];
+    swing(pen, x0, y0, down, level);
+    pen.lineTo(up, level);
+    swing(pen, up, level, x1, y1);
   } else swing(pen, x0, y0, x1, y1);
   if (last > x1) pen.lineTo(last, y1);
 }
@@ -90,8 +94,8 @@ export const inkOf = (count: number): number => Math.min(1, Math.sqrt(700 / Math
 export function lookOf(share: number, ink: number): Look {
   const strength = Number.isFinite(share) ? Math.max(0, Math.min(1, share)) : 0;
   return {
-    alpha: Math.min(1, (0.08 + 0.8 * strength ** 0.8) * ink),
-    width: (0.35 + 2.6 * strength) * Math.max(0.3, ink),
+    alpha: Math.min(1, (0.12 + 0.85 * strength ** 0.6) * ink),
+    width: (0.5 + 2.6 * strength) * Math.max(0.3, ink),
   };
 }
 
@@ -123,12 +127,14 @@ export interface Strokes {
   projection: Projection;
   colours: readonly Rgb[];
   colourOf: (edge: number) => number;
+  /** To the vertices themselves, behind the squares of their layers. */
+  wholly?: boolean;
 }
 
 /** Draws single edges; a canvas is told of a colour only when it changes. */
 export function createStroker(
   context: CanvasRenderingContext2D,
-  { model, place, projection, colours, colourOf }: Strokes,
+  { model, place, projection, colours, colourOf, wholly = false }: Strokes,
 ): (edge: number, look: Look) => void {
   const styles = colours.map(([red, green, blue]) => `rgb(${red},${green},${blue})`);
   let current = -1;
@@ -139,7 +145,7 @@ export function createStroker(
     context.globalAlpha = alpha;
     context.lineWidth = width;
     context.beginPath();
-    course(context, place, model.blockOf(edge), model.source(edge), model.target(edge), projection);
+    course(context, place, model.blockOf(edge), model.source(edge), model.target(edge), projection, wholly);
     context.stroke();
   };
 }
