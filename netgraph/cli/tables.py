@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -16,6 +12,7 @@ from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
 from netgraph.cli.progress import edges_bar
 from netgraph.cli.source import How, open_graph, open_network
+from netgraph.cli.workers import processes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -197,16 +194,6 @@ def _check_workers(workers: int, out: Path) -> None:
         )
 
 
-@contextmanager
-def _executor(workers: int) -> Iterator[Executor | None]:
-    """So many processes, started anew: a forked copy of this one would hold its threads' locks."""
-    if not workers:
-        yield None
-        return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
-        yield executor
-
-
 def _write(
     graph: ng.Graph, out: Path, choice: Choice, activations: pd.DataFrame | None = None, workers: int = 0
 ) -> dict[str, Any]:
@@ -216,7 +203,7 @@ def _write(
     written = {"edges": 0 if chosen else len(graph.edges)}
 
     options: dict[str, Any] = choice._asdict() | {"layers": layers}
-    with _executor(workers) as executor, edges_bar(f"writing {out}") as bar:
+    with processes(workers) as executor, edges_bar(f"writing {out}") as bar:
 
         def progress(done: int, total: int) -> None:
             written["edges"] = total

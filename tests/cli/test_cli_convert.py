@@ -28,24 +28,6 @@ def test_cli_convert_there_and_back(exported: Path, cli: Cli, tmp_path: Path, su
     assert cli("info", tmp_path / f"out{suffix}", "--json").json == cli("info", exported, "--json").json
 
 
-def test_cli_workers_make_the_parts_of_parquet(exported: Path, cli: Cli, tmp_path: Path) -> None:
-    here, there = tmp_path / "here.parquet", tmp_path / "there.parquet"
-    facts = [cli("convert", exported, *out, "--json").json for out in ([here], [there, "--workers", 2])]
-    assert facts[0] | {"out": ""} == facts[1] | {"out": ""}
-    files = [file.relative_to(here) for file in sorted(here.rglob("*")) if file.is_file()]
-    assert files == [file.relative_to(there) for file in sorted(there.rglob("*")) if file.is_file()]
-    assert all((here / file).read_bytes() == (there / file).read_bytes() for file in files)
-
-
-def test_cli_workers_are_for_what_is_made_in_parts(exported: Path, cli: Cli, tmp_path: Path) -> None:
-    for name in ("out", "out.gexf"):
-        result = cli("convert", exported, tmp_path / name, "--workers", 2)
-        assert result.status == 2
-        assert "only a path that ends in .parquet is made in parts" in " ".join(result.err.replace("│", " ").split())
-    assert cli("convert", exported, tmp_path / "out.parquet", "--workers", -1).status == 2
-    assert list(tmp_path.iterdir()) == [exported]
-
-
 def test_cli_convert_writes_a_part(exported: Path, cli: Cli, tmp_path: Path) -> None:
     graph = ng.read_graph(exported)
     result = cli("convert", exported, tmp_path / "out.npz", "--top", 5, "--threshold", 0.01, "--json")
