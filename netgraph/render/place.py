@@ -52,8 +52,8 @@ def stage(graph: Graph) -> Stage:
     x, y = x - x.min(), y.max() - y  # a page counts y downwards, the layout upwards
     wide, high = float(x.max()), float(y.max())
     height = WIDTH / float(np.clip(wide / high if high else np.inf, *ASPECT))
-    x = x * (WIDTH / wide) if wide else x + WIDTH / 2
-    y = y * (height / high) if high else y + height / 2
+    x = x / wide * WIDTH if wide else x + WIDTH / 2
+    y = y / high * height if high else y + height / 2
     gap = tuple(_gap(x[layer.vertices], y[layer.vertices]) for layer in graph.layers)
     room = _room(x, y)
     largest = float(np.clip(np.quantile(room, 0.75), *RADIUS[1:]))

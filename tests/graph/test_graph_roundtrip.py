@@ -83,7 +83,7 @@ def test_the_files_say_what_the_graph_says(tmp_path: Path) -> None:
     ]
     header, first, *_ = (tmp_path / "out" / "vertices.csv").read_text().splitlines()
     assert header == "id,label,layer,depth,index,channel,row,col,kind,bias,x,y,module"
-    assert first == "input:0,input:0,input,0,0,,,,input,0.0,0.0,10.0,0"
+    assert first == "input:0,input:0,input,0,0,,,,input,0.0,0.0,7.0,0"
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert manifest["files"]["edges.csv"]["rows"] == 7
     for name, entry in manifest["files"].items():
