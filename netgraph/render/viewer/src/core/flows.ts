@@ -49,14 +49,14 @@ export function createFlows(data: PageData, wiring: Wiring): Flows {
   // Where edges do not run from earlier layers to later ones, nothing flows.
   const upwards = blocks.filter((block) => block.source.index < block.target.index);
   const downwards = [...upwards].sort((a, b) => b.target.index - a.target.index || a.index - b.index);
-  const zero = activations(output?.activation ?? null)[0]?.atZero ?? 0;
+  const after = activations(output?.activation ?? null)[0] ?? activations(null)[0];
   const intact = remember<Frozen>(64);
   const lesioned = remember<Frozen>(16);
   const slopes = remember<Float64Array>(16);
   const edgeValues = remember<EdgeValues>(4);
 
   const whole = (sample: number): Frozen =>
-    intact(String(sample), () => freeze(wiring, data.samples[sample], data.count, data.output, zero));
+    intact(String(sample), () => freeze(wiring, data.samples[sample], data.count, data.output, after));
   let forward: Forward | null = null;
   if (computed && data.lesions)
     forward = createForward(

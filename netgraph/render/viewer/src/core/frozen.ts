@@ -1,6 +1,7 @@
 /** The network frozen at one sample: every value, and how each block reads its sources (gate · z + constant). */
 
 import { float32, half } from "./decode";
+import type { Activation } from "./activations";
 import type { SampleData } from "./contract";
 import type { Block } from "./model";
 import type { Wiring } from "./wiring";
@@ -45,7 +46,7 @@ export function reads(
 function exits(
   z: Float64Array,
   outputs: Float32Array,
-  zero: number,
+  after: Activation,
 ): { gate: Float64Array; constant: Float64Array } {
   const gate = new Float64Array(outputs.length).fill(1);
   const constant = new Float64Array(outputs.length);
@@ -55,28 +56,28 @@ function exits(
     size = Math.max(size, Math.abs(z[c]));
   }
   // The same but for rounding.
-  if (!(gap > 1e-3 * size)) return { gate, constant };
+  if (!(gap > 1e-5 * size)) return { gate, constant };
   for (let c = 0; c < outputs.length; c++) {
-    gate[c] = z[c] === 0 ? 0 : (outputs[c] - zero) / z[c];
-    constant[c] = z[c] === 0 ? outputs[c] : zero;
+    gate[c] = z[c] === 0 ? after.slope : (outputs[c] - after.atZero) / z[c];
+    constant[c] = after.atZero;
   }
   return { gate, constant };
 }
 
-/** The sample as Python wrote it. `zero`: φ(0) of what follows the outputs. */
+/** The sample as Python wrote it. `after`: the function that the last layer names. */
 export function freeze(
   wiring: Wiring,
   sample: SampleData,
   count: number,
   output: number,
-  zero: number,
+  after: Activation,
 ): Frozen {
   const z = columnOf(sample.preactivation, count, 0);
   const gate = wiring.blocks.map((block) => columnOf(sample.gates[block.index], block.cols, 1));
   const constant = wiring.blocks.map((block) => columnOf(sample.constants[block.index], block.cols, 0));
   const outputs = float32(sample.outputs);
   const first = output < 0 ? 0 : wiring.layers[output].start;
-  const exit = exits(z.subarray(first, first + outputs.length), outputs, zero);
+  const exit = exits(z.subarray(first, first + outputs.length), outputs, after);
   return {
     z,
     bias: columnOf(sample.bias, count, 0),

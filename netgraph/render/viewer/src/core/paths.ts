@@ -8,6 +8,7 @@
 
 import { Heap } from "./heap";
 import type { Block, Path } from "./model";
+import { Options } from "./options";
 import type { Wiring } from "./wiring";
 
 /** The quantities along paths. "product": values multiply; "flow": the smallest counts, as in a pipe. */
@@ -41,12 +42,23 @@ interface Reach {
   absolute: Float64Array;
   /** Grouped: what all starts bring to a vertex by one edge. */
   begin: Float64Array | null;
+  /** By block, once its source layer is done. */
+  columns: (Columns | undefined)[];
 }
 
 const at = (values: Float64Array | null, i: number): number => (values ? values[i] : 1);
 
-/** Best into and along a block's columns. */
-function columnsOf(course: Course, reach: Reach, block: Block) {
+/** What a block's columns can bring, by column: the best, the sum and the sum of absolutes over all paths. */
+interface Columns {
+  best: Float64Array;
+  signed: Float64Array;
+  absolute: Float64Array;
+  alive: boolean;
+}
+
+function columnsOf(course: Course, reach: Reach, block: Block): Columns {
+  const known = reach.columns[block.index];
+  if (known) return known;
   const { cols, source } = block;
   const [best, signed, absolute] = [new Float64Array(cols), new Float64Array(cols), new Float64Array(cols)];
   const pass = course.pass(block);
@@ -66,7 +78,7 @@ function columnsOf(course: Course, reach: Reach, block: Block) {
     }
     if (best[i] > 0) alive = true;
   }
-  return { best, signed, absolute, alive };
+  return (reach.columns[block.index] = { best, signed, absolute, alive });
 }
 
 function sweep(course: Course): Reach {
@@ -78,6 +90,7 @@ function sweep(course: Course): Reach {
     signed: new Float64Array(count),
     absolute: new Float64Array(count),
     begin: course.grouped ? new Float64Array(count) : null,
+    columns: [],
   };
   const last = wiring.layerOf(course.end).index;
   for (const layer of wiring.layers) {
@@ -96,7 +109,8 @@ function sweep(course: Course): Reach {
           const col = indices ? indices[e] : i;
           const w = weight[e];
           const size = w < 0 ? -w : w;
-          const reached = flow ? (size < best[col] ? size : best[col]) : size * best[col];
+          const limit = best[col];
+          const reached = flow ? (size < limit ? size : limit) : size * limit;
           if (reached > most) most = reached;
           sum += w * signed[col];
           total += size * absolute[col];
@@ -131,12 +145,6 @@ function gather(course: Course, block: Block, begin: Float64Array): void {
   }
 }
 
-/** A way to reach a vertex: an edge, or (−1) the start itself, and the best that it allows. */
-interface Option {
-  edge: number;
-  size: number;
-}
-
 /** The part of a path that is known: from `vertex` on to the end. */
 interface Tail {
   vertex: number;
@@ -156,44 +164,34 @@ interface Candidate {
   serial: number;
 }
 
-/** A vertex's options one after the other: a heap first, sorted only as far as anyone asks. */
-class Options {
-  private readonly rest = new Heap<Option>(
-    (a, b) => a.size > b.size || (a.size === b.size && a.edge < b.edge),
-  );
-  private readonly known: Option[] = [];
-
-  constructor(course: Course, reach: Reach, vertex: number) {
-    const layer = course.wiring.layerOf(vertex);
-    const row = vertex - layer.start;
-    if (reach.begin && reach.begin[vertex] !== 0)
-      this.rest.push({ edge: -1, size: Math.abs(reach.begin[vertex]) });
-    for (const block of course.wiring.into[layer.index]) {
-      const { cols, indptr, indices, source } = block;
-      if (source.index >= layer.index) continue;
-      const weight = course.weight[block.index];
-      const pass = course.pass(block);
-      const read = course.read(block);
-      const stop = indptr ? indptr[row + 1] : (row + 1) * cols;
-      for (let e = indptr ? indptr[row] : row * cols; e < stop; e++) {
-        const col = indices ? indices[e] : e - row * cols;
-        const from = source.start + col;
-        const starting = course.starts[from];
-        if (weight[e] === 0 || (starting && course.grouped)) continue;
-        const size = Math.abs(weight[e]);
-        const possible =
-          course.rule === "flow"
-            ? Math.min(size, starting ? Infinity : reach.best[from])
-            : size * Math.abs(starting ? at(read, col) : at(pass, col) * reach.best[from]);
-        if (possible > 0) this.rest.push({ edge: block.start + e, size: possible });
-      }
+/** The ways to reach a vertex, best first: edges into it, or (−1) what starts bring to it. */
+function waysInto(course: Course, reach: Reach, vertex: number): Options {
+  const layer = course.wiring.layerOf(vertex);
+  const blocks = course.wiring.into[layer.index].filter((block) => block.source.index < layer.index);
+  const row = vertex - layer.start;
+  const widest = blocks.reduce((sum, b) => sum + (b.indptr ? b.indptr[row + 1] - b.indptr[row] : b.cols), 1);
+  const sizes = new Float64Array(widest);
+  const edges = new Float64Array(widest);
+  let count = 0;
+  if (reach.begin && reach.begin[vertex] !== 0) {
+    sizes[count] = Math.abs(reach.begin[vertex]);
+    edges[count++] = -1;
+  }
+  for (const block of blocks) {
+    const { cols, indptr, indices, start } = block;
+    const weight = course.weight[block.index];
+    const { best } = columnsOf(course, reach, block);
+    const stop = indptr ? indptr[row + 1] : (row + 1) * cols;
+    for (let e = indptr ? indptr[row] : row * cols; e < stop; e++) {
+      const col = indices ? indices[e] : e - row * cols;
+      const size =
+        course.rule === "flow" ? Math.min(Math.abs(weight[e]), best[col]) : Math.abs(weight[e]) * best[col];
+      if (!(size > 0)) continue;
+      sizes[count] = size;
+      edges[count++] = start + e;
     }
   }
-
-  get(index: number): Option | undefined {
-    while (this.known.length <= index && this.rest.size) this.known.push(this.rest.pop()!);
-    return this.known[index];
-  }
+  return new Options(sizes, edges, count);
 }
 
 /** Value of a whole path, multiplied from its start: the same number however it was found. */
@@ -229,7 +227,7 @@ export function best(course: Course, count: number): { paths: Path[]; sums: Sums
   const { wiring, rule, end } = course;
   const reach = sweep(course);
   const flow = rule === "flow";
-  const options = new Map<number, Options>();
+  const ways = new Map<number, Options>();
   // Among equals the longer tail first, so that a path is finished before its equals are begun.
   const queue = new Heap<Candidate>(
     (a, b) =>
@@ -239,11 +237,9 @@ export function best(course: Course, count: number): { paths: Path[]; sums: Sums
   );
   let serial = 0;
   const offer = (tail: Tail, index: number): void => {
-    let mine = options.get(tail.vertex);
-    if (!mine) options.set(tail.vertex, (mine = new Options(course, reach, tail.vertex)));
-    const option = mine.get(index);
-    if (!option) return;
-    const size = flow ? Math.min(tail.factor, option.size) : Math.abs(tail.factor) * option.size;
+    let mine = ways.get(tail.vertex);
+    if (!mine) ways.set(tail.vertex, (mine = waysInto(course, reach, tail.vertex)));
+    const size = flow ? Math.min(tail.factor, mine.size(index)) : Math.abs(tail.factor) * mine.size(index);
     if (size > 0) queue.push({ size, tail, option: index, serial: serial++ });
   };
   const paths: Path[] = [];
@@ -262,20 +258,20 @@ export function best(course: Course, count: number): { paths: Path[]; sums: Sums
     const candidate = queue.pop();
     if (!candidate) break;
     const { tail } = candidate;
-    const option = options.get(tail.vertex)!.get(candidate.option)!;
+    const edge = ways.get(tail.vertex)!.item(candidate.option);
     offer(tail, candidate.option + 1);
-    if (option.edge < 0) {
+    if (edge < 0) {
       finish(tail);
       continue;
     }
-    const block = wiring.blockOf(option.edge);
-    const weight = course.weight[block.index][option.edge - block.start];
-    const vertex = wiring.source(option.edge);
+    const block = wiring.blockOf(edge);
+    const weight = course.weight[block.index][edge - block.start];
+    const vertex = wiring.source(edge);
     const col = vertex - block.source.start;
     const starting = course.starts[vertex] === 1;
     const passed = starting ? 1 : at(course.pass(block), col);
     const factor = flow ? Math.min(tail.factor, Math.abs(weight)) : tail.factor * weight * passed;
-    const longer: Tail = { vertex, edge: option.edge, next: tail, factor, length: tail.length + 1 };
+    const longer: Tail = { vertex, edge, next: tail, factor, length: tail.length + 1 };
     if (starting) finish(longer);
     else offer(longer, 0);
   }
