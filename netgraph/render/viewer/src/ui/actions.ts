@@ -6,7 +6,7 @@ import type { Store } from "../core/state";
 import type { Stage } from "../draw/frame";
 import { startingTarget, startingTop } from "./address";
 import { className, counted, percent } from "./format";
-import { readingOf, targetsOf, viewTitle } from "./reading";
+import { readingOf, targetsOf, UNTRACED, viewTitle } from "./reading";
 
 /** What every part of the interface is given. */
 export interface Page {
@@ -47,7 +47,7 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       const { state } = store;
       // A number of edges that nobody chose changes with the view: a circuit needs fewer than the weights.
       const untouched = state.top === startingTop(model, state.view);
-      store.set({ view, traced: [], ...(untouched ? { top: startingTop(model, view) } : {}) });
+      store.set({ view, traced: UNTRACED, ...(untouched ? { top: startingTop(model, view) } : {}) });
       announce(viewTitle(model, store.state));
     },
     sample(sample) {
@@ -56,14 +56,14 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       // The question "why this answer" goes along to the next input; "why not 7" stays where it was asked.
       const asked = state.target !== startingTarget(model, state.sample);
       const kept = asked && targetsOf(model, sample).includes(state.target);
-      store.set({ sample, traced: [], target: kept ? state.target : startingTarget(model, sample) });
+      store.set({ sample, traced: UNTRACED, target: kept ? state.target : startingTarget(model, sample) });
       const { name, prediction, label } = model.samples[sample];
       const truth =
         label === null ? "" : label === prediction ? ", correct" : `, truly ${className(model, label)}`;
       announce(`${name}: predicted ${className(model, prediction)}${truth}`);
     },
     target(target) {
-      store.set({ target, traced: [] });
+      store.set({ target, traced: UNTRACED });
       const { sample, lesioned } = store.state;
       const share =
         model.data.softmax && model.samples.length ? model.shares(model.outputs(sample, lesioned)) : null;
@@ -80,21 +80,21 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       store.set({ top: Math.max(1, Math.min(Math.round(top), order.length)) });
     },
     select(vertex) {
-      store.set({ selected: vertex, second: null, hovered: null, traced: [] });
+      store.set({ selected: vertex, second: null, hovered: null, traced: UNTRACED });
       if (vertex !== null) stage.reveal(vertex);
     },
     second(vertex) {
       if (store.state.selected === null || vertex === store.state.selected) return;
-      store.set({ second: vertex, traced: [] });
+      store.set({ second: vertex, traced: UNTRACED });
     },
     lesion(vertex) {
       if (!model.data.lesions) return;
       const lesioned = toggled(store.state.lesioned, vertex);
-      store.set({ lesioned, traced: [] });
+      store.set({ lesioned, traced: UNTRACED });
       announce(`${model.name(vertex)} ${lesioned.has(vertex) ? "is held at 0" : "works again"}`);
     },
     heal() {
-      store.set({ lesioned: new Set(), traced: [] });
+      store.set({ lesioned: new Set(), traced: UNTRACED });
       announce("every vertex works again");
     },
     fold(layer) {

@@ -8,7 +8,7 @@
 import type { ViewName } from "../core/contract";
 import type { Model } from "../core/model";
 import type { Camera, State, Store } from "../core/state";
-import { targetsOf, viewsOf } from "./reading";
+import { targetsOf, UNTRACED, viewsOf } from "./reading";
 
 /** Edges that the slider starts with: what the page says, else as many as are still read as lines. */
 export function startingTop(model: Model, view: ViewName): number {
@@ -42,7 +42,7 @@ export function initialState(model: Model): State {
     selected: null,
     second: null,
     hovered: null,
-    traced: [],
+    traced: UNTRACED,
     grouped: false,
     folded: new Set(),
     lesioned: new Set(),
@@ -140,7 +140,7 @@ export function keepAddress(model: Model, store: Store, initial: State): void {
     if (!passing && !timer) timer = window.setTimeout(write, 150);
   });
   window.addEventListener("hashchange", () => {
-    const kept = { hovered: null, traced: [] };
+    const kept = { hovered: null, traced: UNTRACED };
     store.set({ ...initial, ...parse(model, location.hash, initial), ...kept });
   });
 }

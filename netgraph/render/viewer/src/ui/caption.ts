@@ -3,7 +3,7 @@
 import { readPalette } from "../draw/palette";
 import type { Rgb } from "../draw/frame";
 import type { Page } from "./actions";
-import { className, count } from "./format";
+import { count } from "./format";
 import { QUANTITY, readingOf, shownEdges, viewTitle } from "./reading";
 
 const TOP = 46;
@@ -44,7 +44,6 @@ export function captioned(
       : ` · top ${count(shownEdges(values, state).length)} of ${count(values.order.length)} edges`;
   write(`${viewTitle(model, state)}${shown} · ${model.data.summary}`, MARGIN, 39, palette.dim, "400 12px");
 
-  const to = state.view === "circuit" ? ` for “${className(model, state.target)}”` : "";
   let x = MARGIN;
   for (const [colour, word] of [
     [palette.positive, "above 0"],
@@ -52,7 +51,7 @@ export function captioned(
   ] as const) {
     context.fillStyle = css(colour);
     context.fillRect(x, height - 14, 22, 3);
-    x = write(`${QUANTITY[state.view]}${to} ${word}`, x + 28, height - 9, palette.dim, "400 12px") + 22;
+    x = write(`${QUANTITY[state.view]} ${word}`, x + 28, height - 9, palette.dim, "400 12px") + 22;
   }
   return canvas;
 }

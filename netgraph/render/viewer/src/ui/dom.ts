@@ -50,6 +50,11 @@ export function press(toggle: HTMLElement, pressed: boolean): void {
   toggle.setAttribute("aria-pressed", String(pressed));
 }
 
+/** A part of the panel under its heading. */
+export function section(title: string, ...children: HTMLElement[]): HTMLElement {
+  return element("section", {}, element("h3", {}, element("span", { text: title })), ...children);
+}
+
 /** Small drawings of the legend: shapes of an SVG, coloured by the style sheet's classes. */
 export function drawing(
   box: readonly [number, number],

@@ -30,7 +30,7 @@ export function createInterface(model: Model, store: Store, stage: Stage): void 
   const { act } = page;
 
   const about = createAbout(model, mount("about", HTMLDialogElement));
-  const search = createSearch(model, "search a vertex ( / )", (vertex) => {
+  const search = createSearch(model, "search ( / )", (vertex) => {
     act.select(vertex);
     mount("main", HTMLCanvasElement).focus();
   });

@@ -1,7 +1,7 @@
 /** What the keys do: one table, which the page obeys and the about box shows. */
 
 import type { Page } from "./actions";
-import { readingOf, viewsOf } from "./reading";
+import { readingOf, UNTRACED, viewsOf } from "./reading";
 import { strongest } from "./rows";
 
 export interface Key {
@@ -151,5 +151,5 @@ function take({ store, act }: Page): void {
 function letGo({ store, act }: Page): void {
   if (store.state.second !== null) act.second(null);
   else if (store.state.selected !== null) act.select(null);
-  else store.set({ hovered: null, traced: [] });
+  else store.set({ hovered: null, traced: UNTRACED });
 }

@@ -80,8 +80,7 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
   const rows: Row[] = [];
   const sampled = model.samples.length > 0;
   const reads = state.view === "circuit" || state.view === "input";
-  const channels =
-    model.data.flows === "framed" || model.samples[0]?.map(model.layers.at(-2)?.start ?? 0) != null;
+  const maps = (model.data.samples[0]?.maps.length ?? 0) > 0;
   if (model.layers.some((layer) => layer.image) && sampled)
     rows.push({
       mark: element("span", { class: "mark shades" }),
@@ -91,8 +90,8 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
     rows.push({ mark: ringed(), text: "bright border, bright square: large |activation| in its layer" });
   rows.push({
     mark: element("span", { class: "mark signed" }),
-    text: channels
-      ? "picture in a vertex: its feature map, or what it reads"
+    text: maps
+      ? "picture in a vertex: its feature map, or its gradient, below 0 … above 0"
       : reads
         ? "picture in a vertex: its gradient at this input, below 0 … above 0"
         : "picture in a vertex: its weights, below 0 … above 0",

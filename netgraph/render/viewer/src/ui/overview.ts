@@ -2,10 +2,11 @@
 
 import type { Model } from "../core/model";
 import type { State } from "../core/state";
-import { detailOf } from "../draw/headings";
+import { detailOf } from "../draw/headingplan";
 import type { Page } from "./actions";
-import { button, element } from "./dom";
+import { button, element, section } from "./dom";
 import { aligned, className, number, percent } from "./format";
+import { lesionEffect } from "./lesions";
 import { inputPicture } from "./pictures";
 import { QUANTITY, readingOf } from "./reading";
 import { pathButton, pathRows, strongest } from "./rows";
@@ -13,6 +14,8 @@ import { pathButton, pathRows, strongest } from "./rows";
 const PATHS = 10;
 const EDGES = 6;
 const OUTPUTS = 3;
+/** Among so many of the strongest, the strongest of either sign are found. */
+const FIRST = 2000;
 
 export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
   const { model } = page;
@@ -22,6 +25,7 @@ export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
   ];
   parts.push(...model.data.notes.map((note) => element("p", { class: "note", text: note })));
   if (model.samples.length) parts.push(answer(page, state));
+  if (state.lesioned.size) parts.push(lesionEffect(page, state));
   if (state.view === "circuit") parts.push(...why(page, state));
   else parts.push(strongestEdges(page, state));
   parts.push(layers(page, state));
@@ -29,7 +33,7 @@ export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
 }
 
 /** The input, what the network makes of it, and what is true. */
-export function answer(page: Page, state: Readonly<State>): HTMLElement {
+function answer(page: Page, state: Readonly<State>): HTMLElement {
   const { model, act } = page;
   const sample = model.samples[state.sample];
   const outputs = model.outputs(state.sample, state.lesioned);
@@ -66,9 +70,7 @@ export function answer(page: Page, state: Readonly<State>): HTMLElement {
       const made = button("", () => (act.target(target), act.view("circuit")), {
         class: "row output",
         key: `output:${target}`,
-        attributes: {
-          "aria-label": `${className(model, target)}, ${percent(shares[target])}: show its circuit`,
-        },
+        title: "show its circuit",
       });
       made.append(
         element("span", { class: "name", text: className(model, target) }),
@@ -150,10 +152,12 @@ export function balance(model: Model, state: Readonly<State>, total: number, con
 function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
   const { model } = page;
   const values = model.values(readingOf(state));
-  const heads = values.order.subarray(0, 2000);
-  const part = section(`Strongest edges · ${QUANTITY[state.view]}`);
+  const block = state.view === "matrix" ? model.blocks[state.block] : undefined;
+  const edges = block ? range(block.start, block.stop) : values.order.subarray(0, FIRST);
+  const between = block ? ` · ${block.source.name} → ${block.target.name}` : "";
+  const part = section(`Strongest edges · ${QUANTITY[state.view]}${between}`);
   for (const sign of [1, -1] as const) {
-    const rows = strongest(heads, values, sign, EDGES, (edge) => model.source(edge));
+    const rows = strongest(edges, values, sign, EDGES, (edge) => model.source(edge));
     if (!rows.length) continue;
     const list = element("ul", { class: "rows" });
     for (const { vertex, edge, value } of rows) {
@@ -163,6 +167,10 @@ function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
     part.append(list);
   }
   return part;
+}
+
+function range(start: number, stop: number): Uint32Array {
+  return Uint32Array.from({ length: stop - start }, (_, at) => start + at);
 }
 
 function layers(page: Page, state: Readonly<State>): HTMLElement {
@@ -187,8 +195,4 @@ function layers(page: Page, state: Readonly<State>): HTMLElement {
     );
   }
   return section("Layers", list);
-}
-
-export function section(title: string, ...children: HTMLElement[]): HTMLElement {
-  return element("section", {}, element("h3", {}, element("span", { text: title })), ...children);
 }

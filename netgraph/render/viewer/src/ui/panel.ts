@@ -5,7 +5,7 @@ import type { Page } from "./actions";
 import { element } from "./dom";
 import { createLegend } from "./legend";
 import { overview } from "./overview";
-import { lesionEffect, vertexPanel } from "./vertex";
+import { vertexPanel } from "./vertex";
 
 /** What the panel's words and pictures depend on; hovering, the camera and the number of edges leave it alone. */
 const READ: ReadonlySet<keyof State> = new Set([
@@ -18,6 +18,7 @@ const READ: ReadonlySet<keyof State> = new Set([
   "folded",
   "lesioned",
   "theme",
+  "block",
 ]);
 
 export function createPanel(page: Page, host: HTMLElement): void {
@@ -26,9 +27,7 @@ export function createPanel(page: Page, host: HTMLElement): void {
   createLegend(page, host);
   const write = (state: Readonly<State>): void => {
     if (state.selected !== null) return reading.replaceChildren(...vertexPanel(page, state, state.selected));
-    const parts = overview(page, state);
-    if (state.lesioned.size) parts.push(lesionEffect(page, state));
-    reading.replaceChildren(...parts);
+    reading.replaceChildren(...overview(page, state));
   };
   page.store.subscribe((state, changed) => {
     if (![...changed].some((key) => READ.has(key))) return;

@@ -1,11 +1,12 @@
 /** On paper: the picture on white, whole, with title, legend and provenance; no controls. */
 
+import { readPalette } from "../draw/palette";
 import type { Page } from "./actions";
 
 /** The stage draws itself light before a print; a copy of it can be scaled to the paper's width, the stage cannot. */
 export function createPrint({ store, stage }: Page, main: HTMLElement, sheet: HTMLElement): void {
   window.addEventListener("beforeprint", () => {
-    store.set({ hovered: null, traced: [] });
+    store.set({ hovered: null });
     stage.finish();
     sheet.replaceChildren(copyOf(main));
   });
@@ -28,5 +29,14 @@ function copyOf(main: HTMLElement): HTMLCanvasElement {
     const place = [left - frame.left, top - frame.top, width, height].map((size) => size * ratio);
     context?.drawImage(layer, place[0], place[1], place[2], place[3]);
   }
+  if (context) whiten(context, copy);
   return copy;
+}
+
+/** The screen's light ground is not quite white; divided by it, the paper's is. */
+function whiten(context: CanvasRenderingContext2D, { width, height }: HTMLCanvasElement): void {
+  const [red, green, blue] = readPalette(false).background;
+  context.globalCompositeOperation = "color-dodge";
+  context.fillStyle = `rgb(${255 - red} ${255 - green} ${255 - blue})`;
+  context.fillRect(0, 0, width, height);
 }

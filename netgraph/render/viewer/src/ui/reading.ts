@@ -9,6 +9,9 @@ export function readingOf(state: Readonly<State>): Reading {
   return { view: state.view, sample: state.sample, target: state.target, lesioned: state.lesioned };
 }
 
+/** No path is traced: one list, so that setting it again is no change. */
+export const UNTRACED: readonly number[] = [];
+
 /** What an edge's value is, view by view. */
 export const QUANTITY: Record<ViewName, string> = {
   circuit: "attribution",

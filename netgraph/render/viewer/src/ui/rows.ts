@@ -4,6 +4,7 @@ import type { EdgeValues, Path, PathList } from "../core/model";
 import type { Page } from "./actions";
 import { button, element } from "./dom";
 import { percent, signed } from "./format";
+import { UNTRACED } from "./reading";
 
 export interface EdgeRow {
   edge: number;
@@ -51,7 +52,6 @@ function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTM
     class: `row ${row.sign < 0 ? "negative" : "positive"}`,
     key: `${key}:${row.edge}`,
     title: `${model.id(row.vertex)}: ${signed(row.value, 6)}`,
-    attributes: { "aria-label": `${name} ${value}` },
   });
   const bar = element("i");
   bar.style.width = `${largest > 0 ? Math.max(1, (100 * Math.abs(row.value)) / largest) : 0}%`;
@@ -91,7 +91,6 @@ export function pathButton(page: Page, path: Path, telling: Telling, key: string
     class: `row path ${path.value < 0 ? "negative" : "positive"}`,
     key: `${key}:${path.vertices.join()}`,
     title: `${path.vertices.map((vertex) => model.id(vertex)).join(" → ")}: select ${model.id(chosen)}`,
-    attributes: { "aria-label": `${text.replaceAll(" → ", " to ")}, ${value}${share && ", " + share}` },
   });
   made.append(
     element("span", { class: "name", text }),
@@ -105,7 +104,7 @@ export function pathButton(page: Page, path: Path, telling: Telling, key: string
 export function tracing<Kind extends HTMLElement>({ store }: Page, on: Kind, edges: readonly number[]): Kind {
   const trace = (): void => store.set({ traced: edges });
   const stop = (): void => {
-    if (store.state.traced === edges) store.set({ traced: [] });
+    if (store.state.traced === edges) store.set({ traced: UNTRACED });
   };
   on.addEventListener("pointerenter", trace);
   on.addEventListener("focus", trace);

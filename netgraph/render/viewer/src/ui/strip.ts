@@ -65,7 +65,6 @@ function sampleButton({ model, act }: Page, sample: Sample): HTMLButtonElement {
   const made = button("", () => act.sample(sample.index), {
     class: wrong ? "sample wrong" : "sample",
     title: told,
-    attributes: { "aria-label": told },
   });
   const text = sample.prediction === null ? sample.name : predicted;
   // Both names, whole where they are short: the mark must not be what an ellipsis swallows.

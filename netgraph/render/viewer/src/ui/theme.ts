@@ -7,8 +7,8 @@ import { startingTheme } from "./address";
 export function followSystem(model: Model, store: Store): void {
   const root = document.documentElement;
   let system = startingTheme(model);
-  store.subscribe((state) => {
-    root.dataset["theme"] = state.theme;
+  store.subscribe((state, changed) => {
+    if (changed.has("theme")) root.dataset["theme"] = state.theme;
   });
   if (model.data.theme !== "auto") return;
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

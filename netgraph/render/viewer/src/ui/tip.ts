@@ -3,7 +3,7 @@
 import type { State } from "../core/state";
 import type { Page } from "./actions";
 import { element } from "./dom";
-import { number } from "./format";
+import { className, number, signed } from "./format";
 import { readingOf } from "./reading";
 
 const AWAY = 14;
@@ -40,8 +40,12 @@ export function createTip({ model, store, stage }: Page, host: HTMLElement, main
       element("span", { class: "dim", text: name === id ? layer : `${id} · ${layer}` }),
     );
     if (model.samples.length && state.view !== "network") {
-      const value = model.activation(hovered, readingOf(state));
-      if (!Number.isNaN(value)) host.append(element("span", { text: `value ${number(value)}` }));
+      const reading = readingOf(state);
+      const value = model.activation(hovered, reading);
+      if (!Number.isNaN(value)) host.append(element("span", { text: `activation ${number(value)}` }));
+      const flow = state.view === "circuit" ? model.flow(hovered, reading) : NaN;
+      const target = className(model, state.target);
+      if (!Number.isNaN(flow)) host.append(element("span", { text: `flow to “${target}” ${signed(flow)}` }));
     }
     if (state.lesioned.has(hovered)) host.append(element("span", { text: "held at 0" }));
     place();

@@ -5,9 +5,9 @@ import type { State } from "../core/state";
 import { readPalette } from "../draw/palette";
 import type { Page } from "./actions";
 import { columnsOf } from "./columns";
-import { button, element } from "./dom";
+import { button, element, section } from "./dom";
 import { className, counted, number, percent, signed } from "./format";
-import { answer, section } from "./overview";
+import { lesionEffect } from "./lesions";
 import { vertexPictures } from "./pictures";
 import { QUANTITY, readingOf } from "./reading";
 import { edgeList, pathRows, strongest, type EdgeRow } from "./rows";
@@ -91,43 +91,7 @@ function lesion(page: Page, state: Readonly<State>, vertex: number): HTMLElement
   const row = element("div", { class: "buttons" }, made);
   if (state.lesioned.size > (held ? 1 : 0))
     row.append(button(`heal all ${state.lesioned.size}`, () => act.heal(), { key: "heal" }));
-  return state.lesioned.size ? [row, lesionEffect(page, state), answer(page, state)] : [row];
-}
-
-/** The outputs before and after the lesions: those that change most. */
-export function lesionEffect({ model, act }: Page, state: Readonly<State>): HTMLElement {
-  const before = model.outputs(state.sample, new Set());
-  const after = model.outputs(state.sample, state.lesioned);
-  const [sharesBefore, sharesAfter] = [model.shares(before), model.shares(after)];
-  const text = (value: number): string => (model.data.softmax ? percent(value) : number(value));
-  const change = (target: number): number => Math.abs(after[target] - before[target]);
-  const top = [...before.keys()].sort((a, b) => change(b) - change(a) || a - b).slice(0, 5);
-  top.sort((a, b) => sharesBefore[b] - sharesBefore[a] || a - b);
-  const table = element("table", {}, element("caption", { text: "outputs, before → after" }));
-  const body = table.createTBody();
-  for (const target of top) {
-    const row = body.insertRow();
-    row.append(
-      element("th", { text: className(model, target), attributes: { scope: "row" } }),
-      element("td", { text: `${number(before[target])} → ${number(after[target])}` }),
-      element("td", { text: `${text(sharesBefore[target])} → ${text(sharesAfter[target])}` }),
-    );
-    if (!model.data.softmax) row.deleteCell(-1);
-  }
-  const list = element("ul", { class: "chips" });
-  for (const vertex of state.lesioned)
-    list.append(
-      element(
-        "li",
-        {},
-        button(`${model.name(vertex)} ×`, () => act.lesion(vertex), {
-          class: "small",
-          key: `heal:${vertex}`,
-          attributes: { "aria-label": `let ${model.name(vertex)} work again` },
-        }),
-      ),
-    );
-  return section(`Held at 0: ${counted(state.lesioned.size, "vertex", "vertices")}`, list, table);
+  return state.lesioned.size ? [row, lesionEffect(page, state)] : [row];
 }
 
 /** A field for the other end of the paths, for those who have no shift key and pointer. */
