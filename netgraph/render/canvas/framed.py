@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netgraph.render.canvas.forward import output_vertices
+from netgraph.render.canvas.forward import output_layer, output_vertices
 from netgraph.render.canvas.matching import Match
 from netgraph.render.canvas.numbers import floats, half, packed
 from netgraph.render.canvas.stored import Stored
@@ -118,6 +118,7 @@ class Outputs:
     ----------
     values : (inputs, outputs of the page) float64; None where an output of the network has several numbers.
     aims : for each output of the page what ``target=`` is: its class number, or its vertex.
+    predicts : there is no telling which vertex is which class: flows go to the prediction, wherever that is.
     best : (inputs,) the class numbers that the network predicts, where it has classes.
     count : how many outputs the network has.
     """
@@ -126,16 +127,21 @@ class Outputs:
     aims: list[int | str]
     best: Array | None
     count: int
+    predicts: bool = False
 
     @staticmethod
-    def of(graph: Graph, values: Array) -> Outputs:
-        """From the network's own outputs, (inputs, classes) or of another shape."""
+    def of(graph: Graph, whole: Graph, values: Array) -> Outputs:
+        """From the network's own outputs, (inputs, classes) or of another shape; ``whole``: all of its graph."""
         last = output_vertices(graph)
         size = last.stop - last.start
+        ids: list[int | str] = [str(identifier) for identifier in graph.ids[last]]
+        ends = [g.layers[output_layer(g)].name if output_layer(g) >= 0 else "" for g in (graph, whole)]
+        if values.ndim != 2 or ends[0] != ends[1]:
+            return Outputs(None, ids, None, size)
         places = np.asarray(graph.columns["index"])[last] if "index" in graph.columns else np.arange(size)
         part = "index" in graph.columns and size < values.shape[-1]
-        if values.ndim != 2 or not (size == values.shape[1] or part) or (size and places.max() >= values.shape[1]):
-            return Outputs(None, [str(identifier) for identifier in graph.ids[last]], None, size)
+        if not (size == values.shape[1] or part) or (size and places.max() >= values.shape[1]):
+            return Outputs(None, ids, None, size, predicts=values.shape[1] > 1)
         best = values.argmax(1) if values.shape[1] > 1 else None
         return Outputs(values[:, places].astype(np.float64), places.tolist(), best, values.shape[1])
 
@@ -145,7 +151,7 @@ class Outputs:
 
     def wanted(self, i: int, truth: int | None, every: bool) -> list[int]:
         """Outputs that input ``i`` gets flows to: all, or those that were predicted and true; one at least."""
-        if every:
+        if every and not self.predicts:
             return list(range(len(self.aims)))
         known = [None if self.best is None else int(self.best[i]), truth]
         found = {at for number in known if number is not None and (at := self.position(number)) is not None}
@@ -171,7 +177,10 @@ def _absolute_sum(operator: Any) -> float:
     return float(ops.row_sums(operator, absolute=True).sum())
 
 
-def largest_output(graph: Graph, outputs: slice) -> int:
-    """The output that a graph's attributions flow to."""
-    through = np.abs(np.asarray(graph.columns.get("attribution", np.zeros(graph.n)))[outputs])
-    return int(through.argmax()) if len(through) else 0
+def largest_output(flows: Array) -> int:
+    """The output that the largest flow goes to.
+
+    >>> largest_output(np.array([0.0, -3.0, np.nan]))
+    1
+    """
+    return int(np.nan_to_num(np.abs(flows)).argmax()) if len(flows) else 0

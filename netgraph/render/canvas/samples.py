@@ -122,16 +122,19 @@ def _without_network(graph: Graph, stored: Sequence[Stored], inputs: Inputs) -> 
 
 def _framed(graph: Graph, stored: Sequence[Stored], network: Any, inputs: Inputs, truth: list[int | None]) -> Shown:
     """Finished flows: a graph of each input and each class that there is room for."""
-    ends = Outputs.of(graph, as_array(network.outputs(inputs.rows(0, inputs.count))))
-    how = framed.plan(inputs.count, len(ends.aims), sum(map(len, stored)), graph.n)
     granularity, options = str(graph.meta.get("granularity", "channel")), _options(graph)
+    whole = network.graph(granularity=granularity, **options)
+    ends = Outputs.of(graph, whole, as_array(network.outputs(inputs.rows(0, inputs.count))))
+    how = framed.plan(inputs.count, len(ends.aims), sum(map(len, stored)), graph.n)
     maps = _Maps(graph, network, pictures.map_side(graph, inputs.count))
     samples, part = [], False
     for i in range(inputs.count):
         frames, contribution, activation = [], None, np.zeros(graph.n)
         for target in ends.wanted(i, truth[i], how.all_classes):
-            row, aim = inputs.rows(i, i + 1), ends.aims[target]
+            row, aim = inputs.rows(i, i + 1), "prediction" if ends.predicts else ends.aims[target]
             match = Match(graph, network.graph(granularity=granularity, inputs=row, target=aim, **options))
+            if ends.predicts:
+                target = framed.largest_output(match.vertices("attribution")[forward.output_vertices(graph)])
             value = float(match.other.meta.get("target_value", np.nan))
             frames.append(framed.frame(match, stored, target, value, how))
             if contribution is None:
@@ -139,7 +142,9 @@ def _framed(graph: Graph, stored: Sequence[Stored], network: Any, inputs: Inputs
                 activation, part = match.vertices("activation"), part or not match.whole or bool(match.missing())
         values = activation[forward.output_vertices(graph)] if ends.values is None else ends.values[i]
         sample = _sample(f"input {i}", values, framed.framed_data(activation, contribution, frames), maps.of(inputs, i))
-        if ends.best is not None and len(ends.aims) < ends.count:  # the prediction may be no output of this graph
+        if ends.best is None:
+            sample["prediction"] = frames[0]["target"] if ends.predicts else None
+        elif len(ends.aims) < ends.count:  # the prediction may be no output of this graph
             sample["prediction"] = ends.position(int(ends.best[i]))
             sample["name"] += f", predicted {ends.best[i]}"
         samples.append(sample)
@@ -150,8 +155,12 @@ def _framed_notes(ends: Outputs, how: framed.Plan, part: bool) -> list[str]:
     notes = []
     if how.edges is not None:
         notes.append(f"Flows are kept for the {how.edges:,} strongest edges of each input and class.")
-    if not how.all_classes and len(ends.aims) > 1:
+    if ends.predicts:
+        notes.append("Flows are kept for what was predicted.")
+    elif ends.best is not None and not how.all_classes:
         notes.append("Flows are kept for the class that was predicted and the true one.")
+    elif not how.all_classes and len(ends.aims) > 1:
+        notes.append("Flows are kept for the first output.")
     if part:
         notes.append("This graph is a part of the network: flows outside of it are left out.")
     return notes
@@ -173,7 +182,7 @@ def _of_the_graph(graph: Graph, stored: Sequence[Stored]) -> Shown:
             return _shown_frozen(graph, stored, [frozen], activation[None, last])
     how = framed.plan(1, 1, sum(map(len, stored)), graph.n)
     match = Match(graph, graph)
-    target = framed.largest_output(graph, last)
+    target = framed.largest_output(match.vertices("attribution")[last])
     value = float(graph.meta.get("target_value", activation[last][target]))
     contribution = framed.frame_blocks(match, stored, "contribution", how.edges) if "contribution" in flows else None
     fields = framed.framed_data(activation, contribution, [framed.frame(match, stored, target, value, how)])
