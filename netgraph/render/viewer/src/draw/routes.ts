@@ -35,7 +35,7 @@ export function columnsOf(model: Model, boxes: readonly Box[]): { columns: Colum
 }
 
 /** Lowest share and step of the picture's height that the lanes of the arcs take. */
-const LANE = 0.035;
+const LANE = 0.055;
 const MOST_LANES = 0.3;
 
 /** The routes of the blocks, and the lowest point of them all. */
@@ -68,14 +68,14 @@ export function routesOf(
   passing.forEach(({ index, from, to }, at) => {
     const between = columns.slice(from + 1, to);
     const deepest = Math.max(...between.map((column) => column.bottom));
-    const level = deepest + step * (taken[at]! + 0.6);
+    const level = deepest + step * (taken[at]! + 0.5);
     routes[index]!.arc = {
       from: columns[from + 1]!.left,
       to: columns[to - 1]!.right,
       level,
-      band: step * 0.7,
+      band: step * 0.8,
     };
-    bottom = Math.max(bottom, level + step);
+    bottom = Math.max(bottom, level + 0.9 * step);
   });
   return { routes, bottom };
 }
