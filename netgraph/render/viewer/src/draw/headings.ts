@@ -148,7 +148,7 @@ function levelsOf(frame: Frame, columns: Heading[], named: Heading[]): number[] 
         level = Math.min(level, other.top - AIR + (other.x - heading.x) * (SINE / COSINE));
     const next = named[at + 1];
     if (next && next.x - heading.x < reach + LINE)
-      level = Math.min(level, levels[at + 1]! + ((next.x - heading.x) * SINE - LINE - 2) / COSINE);
+      level = Math.min(level, levels[at + 1]! + ((next.x - heading.x) * SINE - LINE - 6) / COSINE);
     levels[at] = Math.max(level, LINE + 24);
   }
   return levels;

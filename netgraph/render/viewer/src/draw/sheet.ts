@@ -150,6 +150,7 @@ export function paintScale({ context, bins, area, palette, block }: Sheet, words
     context.fillRect(x, y + (step * height) / steps, 12, height / steps + 0.5);
   }
   context.strokeStyle = css(palette.line);
+  context.lineWidth = 1;
   context.strokeRect(x - 0.5, y - 0.5, 13, height + 1);
   write(context, bins.summed ? `Σ|${words}|` : words, x, y - 16, ink);
   if (!(bins.largest > 0)) return;

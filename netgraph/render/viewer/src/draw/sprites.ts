@@ -18,13 +18,17 @@ export interface Sprite {
   height: number;
 }
 
-const SHEET_SIDES = [256, 512, 1024];
+/** A sheet that was drawn from is copied when it is written to again: large ones would cost more than the pictures. */
+const SHEET_SIDES = [256, 512];
 /** Of all sheets: 32 MB. */
 const MOST_PIXELS = 8 << 20;
 
 /** Sprites of one reading, and the sheets they lie on, filled shelf by shelf. */
 class Sheets {
-  readonly sprites = new Map<number, Sprite | null>();
+  /** By vertex and level. */
+  readonly sprites = new Map<number, Sprite>();
+  /** Width of a vertex's full picture; 0: it has none. */
+  readonly widths = new Map<number, number>();
   pixels = 0;
   private sheet: HTMLCanvasElement | null = null;
   private made = 0;
@@ -40,24 +44,20 @@ class Sheets {
       this.shelf = 0;
     }
     if (!this.sheet || this.y + height > this.sheet.height || width > this.sheet.width) {
-      const side = SHEET_SIDES[Math.min(this.made++, SHEET_SIDES.length - 1)] ?? 1024;
+      const side = SHEET_SIDES[Math.min(this.made++, SHEET_SIDES.length - 1)] ?? 512;
       this.sheet = document.createElement("canvas");
       this.sheet.width = Math.max(side, width);
       this.sheet.height = Math.max(side, height);
       this.pixels += this.sheet.width * this.sheet.height;
       this.x = this.y = this.shelf = 0;
     }
-    sheetContext(this.sheet)?.putImageData(image, this.x, this.y);
+    this.sheet.getContext("2d")?.putImageData(image, this.x, this.y);
     const sprite = { sheet: this.sheet, x: this.x, y: this.y, width, height };
     this.x += width + 1;
     this.shelf = Math.max(this.shelf, height);
     return sprite;
   }
 }
-
-/** Sheets are read back when a picture is averaged. */
-const sheetContext = (sheet: HTMLCanvasElement): CanvasRenderingContext2D | null =>
-  sheet.getContext("2d", { willReadFrequently: true });
 
 const readings = new Map<string, Sheets>();
 let current = new Sheets();
@@ -89,50 +89,55 @@ export function startSprites(frame: Frame, budget: number): void {
   deadline = performance.now() + budget;
 }
 
+/** Sizes of a picture: full, and averaged over 2, 4 … pixels. */
+const LEVELS = 8;
+
 /**
  * The picture of a vertex for a square of `side` device pixels; null: it has none, or not yet.
  *
- * Pictures much finer than the square are averaged first: dropping pixels would show noise instead of them.
+ * Pictures much finer than the square are averaged first: dropping pixels would show noise instead of them. Ask for all
+ * pictures of a frame before the first is drawn: a sheet is copied each time it is written to after it was drawn from.
  */
 export function spriteOf(frame: Frame, vertex: number, side: number): Sprite | null {
-  const finest = current.sprites.get(vertex * 8);
-  if (finest === null) return null;
-  if (finest === undefined && late()) return null;
-  if (finest === undefined) {
-    const image = imageOf(frame, vertex);
-    const sprite = image && current.add(image);
-    current.sprites.set(vertex * 8, sprite);
-    if (!sprite) return null;
+  const first = vertex * LEVELS;
+  const { sprites, widths } = current;
+  const width = widths.get(vertex);
+  if (width === 0) return null;
+  if (width !== undefined) {
+    const known = sprites.get(first + levelOf(width, side));
+    if (known) return known;
   }
-  const full = current.sprites.get(vertex * 8) as Sprite;
-  const level = Math.min(7, Math.max(0, Math.floor(Math.log2(full.width / side) + 0.1)));
-  if (!level) return full;
-  const known = current.sprites.get(vertex * 8 + level);
-  if (known) return known;
-  if (late()) return full;
-  const smaller = current.add(averaged(full, 2 ** level));
-  current.sprites.set(vertex * 8 + level, smaller);
-  return smaller;
+  if (performance.now() >= deadline) {
+    pending = true;
+    // Better one that is too fine or too coarse than none.
+    for (let level = 0; width !== undefined && level < LEVELS; level++) {
+      const known = sprites.get(first + level);
+      if (known) return known;
+    }
+    return null;
+  }
+  const image = imageOf(frame, vertex);
+  widths.set(vertex, image?.width ?? 0);
+  if (!image) return null;
+  const level = levelOf(image.width, side);
+  const sprite = current.add(level ? averaged(image, 2 ** level) : image);
+  sprites.set(first + level, sprite);
+  return sprite;
 }
 
-function late(): boolean {
-  if (performance.now() < deadline) return false;
-  pending = true;
-  return true;
-}
+const levelOf = (width: number, side: number): number =>
+  Math.min(LEVELS - 1, Math.max(0, Math.floor(Math.log2(width / side) + 0.1)));
 
-function averaged(full: Sprite, factor: number): ImageData {
-  const source = sheetContext(full.sheet)?.getImageData(full.x, full.y, full.width, full.height);
+function averaged(full: ImageData, factor: number): ImageData {
   const [width, height] = [Math.ceil(full.width / factor), Math.ceil(full.height / factor)];
   const image = new ImageData(width, height);
-  if (!source) return image;
   for (let row = 0; row < height; row++)
     for (let column = 0; column < width; column++)
       for (let channel = 0; channel < 4; channel++) {
         let [sum, count] = [0, 0];
         for (let y = row * factor; y < Math.min(full.height, (row + 1) * factor); y++)
           for (let x = column * factor; x < Math.min(full.width, (column + 1) * factor); x++) {
-            sum += source.data[4 * (y * full.width + x) + channel] ?? 0;
+            sum += full.data[4 * (y * full.width + x) + channel]!;
             count++;
           }
         image.data[4 * (row * width + column) + channel] = sum / count;
@@ -174,19 +179,39 @@ export const TINTS: readonly [Rgb, Rgb, Rgb] = [
   [110, 150, 255],
 ];
 
+/** Steps of a colour. */
+const STEPS = 128;
+const ramps = new Map<string, Rgb[]>();
+
+function rampTo(ground: Rgb, full: Rgb, power: number): Rgb[] {
+  const key = [...ground, ...full, power].join();
+  let ramp = ramps.get(key);
+  if (!ramp) {
+    ramp = Array.from({ length: STEPS + 1 }, (_, step) => mix(ground, full, (step / STEPS) ** power));
+    ramps.set(key, ramp);
+  }
+  return ramp;
+}
+
 /** Signed values from the ground to the colours of the signs, plain ones from the ground to the ink. */
 export function toImage(picture: Picture, palette: Palette): ImageData {
   const { width, height, data, kind } = picture;
   const image = new ImageData(width, height);
-  const ground: Rgb = palette.card;
-  const ink = kind === "plain" ? mix(palette.text, WHITE, palette.dark ? 0.6 : 0) : palette.text;
+  const { card, text, positive, negative } = palette;
+  const plain = kind === "plain";
+  const above = plain
+    ? rampTo(card, palette.dark ? mix(text, WHITE, 0.6) : text, 1)
+    : rampTo(card, positive, 0.75);
+  const below = plain ? above : rampTo(card, negative, 0.75);
   for (let at = 0; at < width * height; at++) {
-    const value = Number.isFinite(data[at]) ? (data[at] ?? 0) : 0;
-    const strength = Math.min(1, Math.abs(value));
-    const share = kind === "signed" ? strength ** 0.75 : strength;
-    const full = kind === "plain" ? ink : value > 0 ? palette.positive : palette.negative;
-    const [red, green, blue] = mix(ground, full, share);
-    image.data.set([red, green, blue, 255], 4 * at);
+    // What is no number stays at the ground.
+    const value = data[at]! || 0;
+    const step = Math.round(STEPS * Math.min(1, Math.abs(value)));
+    const [red, green, blue] = (value < 0 ? below : above)[step]!;
+    image.data[4 * at] = red;
+    image.data[4 * at + 1] = green;
+    image.data[4 * at + 2] = blue;
+    image.data[4 * at + 3] = 255;
   }
   return image;
 }

@@ -147,11 +147,13 @@ function drawSquares(frame: Frame, squares: Square[]): void {
 function drawPictures(frame: Frame, squares: Square[]): void {
   const { context, palette, ratio } = frame;
   context.imageSmoothingQuality = "medium";
-  for (const { vertex, x, y, side, border, faded } of squares) {
-    if (side < PICTURED) continue;
-    const inner = side - 2 * border;
-    const sprite = spriteOf(frame, vertex, inner * ratio);
+  const sprites = squares.map(({ vertex, side, border }) =>
+    side < PICTURED ? null : spriteOf(frame, vertex, (side - 2 * border) * ratio),
+  );
+  for (const [at, { x, y, side, border, faded }] of squares.entries()) {
+    const sprite = sprites[at];
     if (!sprite) continue;
+    const inner = side - 2 * border;
     // A picture that is not square keeps its shape inside the square.
     const scale = inner / Math.max(sprite.width, sprite.height);
     const [width, height] = [sprite.width * scale, sprite.height * scale];
