@@ -26,7 +26,7 @@ interface Control {
 
 export function createControls(page: Page, host: HTMLElement, tools: HTMLElement[]): void {
   const controls = [views(page), pairs(page), slider(page), signs(page), looks(page)];
-  host.append(...controls.map((control) => control.host), element("span", { class: "space" }), ...tools);
+  host.append(...controls.map((control) => control.host), element("div", { class: "tools" }, ...tools));
   const update = (state: Readonly<State>): void => controls.forEach((control) => control.update(state));
   page.store.subscribe((state, changed) => {
     if ([...changed].some((key) => key !== "hovered" && key !== "traced" && key !== "camera")) update(state);

@@ -70,7 +70,7 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
       rows.push({ mark: line("text", Math.max(0.6, look.width), Math.max(0.45, look.alpha)), text });
     }
   }
-  if (state.density)
+  if (state.density && values.largest > 0)
     rows.push({ mark: element("span", { class: "mark haze" }), text: "haze: all edges together, by sign" });
   if (arcs(model.blocks)) rows.push({ mark: arc(), text: "arc: skips the layers above it" });
   return rows;
@@ -87,15 +87,16 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
       text: "the input: dark to bright is its value",
     });
   if (sampled)
-    rows.push({ mark: ringed(), text: "bright border, bright square: large |activation| in its layer" });
-  rows.push({
-    mark: element("span", { class: "mark signed" }),
-    text: maps
-      ? "picture in a vertex: its feature map, or its gradient, below 0 … above 0"
-      : reads
-        ? "picture in a vertex: its gradient at this input, below 0 … above 0"
-        : "picture in a vertex: its weights, below 0 … above 0",
-  });
+    rows.push({ mark: ringed(), text: "strong border, strong fill: large |activation| within its layer" });
+  if (maps || model.layers.some((layer) => layer.image) || model.blocks.some((block) => block.kernels))
+    rows.push({
+      mark: element("span", { class: "mark signed" }),
+      text: maps
+        ? "picture in a vertex: its feature map, or its gradient, below 0 … above 0"
+        : reads
+          ? "picture in a vertex: its gradient at this input, below 0 … above 0"
+          : "picture in a vertex: its weights, below 0 … above 0",
+    });
   if (sampled && model.output) {
     const bar = model.data.softmax ? "bar: probability of the class" : "bar: the output’s value";
     rows.push({

@@ -4,16 +4,15 @@ import type { Model } from "../core/model";
 import type { State } from "../core/state";
 import { detailOf } from "../draw/headingplan";
 import type { Page } from "./actions";
+import { answer } from "./answer";
 import { button, element, section } from "./dom";
 import { aligned, className, number, percent } from "./format";
 import { lesionEffect } from "./lesions";
-import { inputPicture } from "./pictures";
 import { QUANTITY, readingOf } from "./reading";
 import { pathButton, pathRows, strongest } from "./rows";
 
 const PATHS = 10;
 const EDGES = 6;
-const OUTPUTS = 3;
 /** Among so many of the strongest, the strongest of either sign are found. */
 const FIRST = 2000;
 
@@ -27,78 +26,9 @@ export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
   if (model.samples.length) parts.push(answer(page, state));
   if (state.lesioned.size) parts.push(lesionEffect(page, state));
   if (state.view === "circuit") parts.push(...why(page, state));
-  else parts.push(strongestEdges(page, state));
+  else if (model.m) parts.push(strongestEdges(page, state));
   parts.push(layers(page, state));
   return parts;
-}
-
-/** The input, what the network makes of it, and what is true. */
-function answer(page: Page, state: Readonly<State>): HTMLElement {
-  const { model, act } = page;
-  const sample = model.samples[state.sample];
-  const outputs = model.outputs(state.sample, state.lesioned);
-  const shares = model.shares(outputs);
-  const lesioned = state.lesioned.size > 0;
-  const best = largestAt(outputs);
-  const predicted = lesioned && model.data.softmax && best !== null ? best : sample.prediction;
-  const right = sample.label === null ? null : sample.label === predicted;
-  const truth = right === null ? null : right ? "correct" : `≠ truly ${className(model, sample.label)}`;
-  const head = element(
-    "div",
-    { class: "answer" },
-    inputPicture(sample, `the input ${sample.name}`),
-    element(
-      "div",
-      {},
-      predicted === null
-        ? null
-        : element("p", { class: longName(className(model, predicted)), text: className(model, predicted) }),
-      element("p", {
-        class: right === false ? "wrong" : "dim",
-        text: [probability(model, shares, predicted), truth].filter(Boolean).join(" · "),
-      }),
-      element("p", { class: "dim", text: sample.name }),
-    ),
-  );
-  const part = section(lesioned ? "Prediction with lesions" : "Prediction", head);
-  if (outputs.length > 1 && model.data.softmax) {
-    const order = [...shares.keys()].sort((a, b) => shares[b] - shares[a] || a - b).slice(0, OUTPUTS);
-    const list = element("ul", { class: "rows" });
-    for (const target of order) {
-      const bar = element("i");
-      bar.style.width = `${100 * shares[target]}%`;
-      const made = button("", () => (act.target(target), act.view("circuit")), {
-        class: "row output",
-        key: `output:${target}`,
-        title: "show its circuit",
-      });
-      made.append(
-        element("span", { class: "name", text: className(model, target) }),
-        element("span", { class: "bar" }, bar),
-        element("span", { class: "value", text: percent(shares[target]) }),
-      );
-      list.append(element("li", {}, made));
-    }
-    part.append(list);
-  }
-  return part;
-}
-
-/** Class names are a digit here and "Egyptian cat" there. */
-const longName = (name: string): string => (name.length > 12 ? "big long" : "big");
-
-function probability(model: Model, shares: Float32Array, target: number | null): string {
-  if (target === null || !model.output) return "";
-  const value = shares[target] ?? NaN;
-  return model.data.softmax ? `p = ${value.toFixed(3)}` : `output ${number(value)}`;
-}
-
-function largestAt(outputs: Float32Array): number | null {
-  let best: number | null = null;
-  outputs.forEach((value, at) => {
-    if (best === null || value > outputs[best]) best = at;
-  });
-  return best;
 }
 
 /** The paths that made the chosen output, and that they add up to it. */
