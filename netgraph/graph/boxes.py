@@ -27,8 +27,6 @@ LONE, LOOSE = 3.0, 1.4
 """Step down over step across in a narrow column, of a single file and of others, at most."""
 TALLER = 0.85
 """Steps smaller by this factor are worth a narrower and taller block."""
-FILLED = 0.88
-"""Side of a vertex over the step to the next; pixels touch."""
 WIDEST = 55.0
 """A layer, at most."""
 PICTURE = 0.45
@@ -103,7 +101,7 @@ class Box:
         shape = self.shape
         if shape.units and shape.tiles <= SINGLE_FILE:  # as far apart as there is room, however narrow the column
             pitch = min(self.largest, height / shape.tiles, 1.2 * width if self.input else math.inf)
-            cell = FILLED * min(pitch, width)
+            cell = min(pitch, width)
             high = (shape.tiles - 1) * pitch + cell
             return replace(self, beside=1, pitch=pitch, step=pitch, cell=cell, width=cell, height=high)
         gap = _gap(shape)
@@ -118,16 +116,14 @@ class Box:
         pitch = step * (shape.rows + gap)
         if shape.units:  # in a narrow column
             pitch = max(pitch, min(height / rows, self.largest, (LONE if few == 1 else LOOSE) * step))
-        cell = step * (FILLED if shape.units else 1.0)
-        down_to, across_to = (rows - 1) * pitch + step * shape.rows, step * (few * (shape.columns + gap) - gap)
         return replace(
             self,
             beside=few,
             step=step,
             pitch=pitch,
-            cell=cell,
-            height=down_to - step + cell,
-            width=across_to - step + cell,
+            cell=step,
+            height=(rows - 1) * pitch + step * shape.rows,
+            width=step * (few * (shape.columns + gap) - gap),
         )
 
     def offsets(self, order: Array) -> tuple[Array, Array]:

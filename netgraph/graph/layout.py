@@ -7,7 +7,6 @@ The places depend on the graph alone, never on chance, and no two vertices share
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +34,10 @@ DEEPER = 0.06
 """What each further column adds."""
 LOW = 40.0
 """Height that the pictures of a graph of few vertices are measured by, at least."""
+
+ROUGHLY = 0.8
+"""Part of the expected height that is near enough."""
+_ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,17 @@ def _arranged(columns: list[Column]) -> list[Column]:
     """All layers, fitted: as wide as they would be, or narrower."""
     others = [kept for column in columns if (kept := [box for box in column if not box.input])]
     tall = max((_tall(_fitted(column, _wish(column))) for column in others), default=HEIGHT)
-    columns = [[box.among(max(tall, LOW)) for box in column] for column in columns]
+    for _ in range(_ROUNDS):  # narrow columns of few vertices are lower, too, so that less width is left
+        fitted = _side_by_side([[box.among(max(tall, LOW)) for box in column] for column in columns], tall)
+        found = max((_tall(column) for column in fitted), default=HEIGHT)
+        if found > ROUGHLY * tall:
+            break
+        tall = found
+    return fitted
+
+
+def _side_by_side(columns: list[Column], tall: float) -> list[Column]:
+    """Columns as wide as they would be, or narrower where they would fill more than their share of the width."""
     wishes = np.array([_wish(column) for column in columns])
     inputs = np.array([any(box.input for box in column) for column in columns], dtype=bool)
     room = SHARE * _aspect(len(columns)) * tall
@@ -193,8 +206,7 @@ def _middles(column: Column) -> list[float]:
     return [float(top) - box.height / 2 for top, box in zip(tops, column, strict=True)]
 
 
-def _aspect(columns: Sequence[Any] | int) -> float:
-    number = columns if isinstance(columns, int) else len(columns)
+def _aspect(number: int) -> float:
     at, ratio = zip(*ASPECT, strict=True)
     return float(np.interp(number, at, ratio)) + DEEPER * max(0, number - at[-1])
 

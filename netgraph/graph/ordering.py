@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from netgraph.errors import unknown
 from netgraph.graph import blocks as ops
 from netgraph.graph.convolution import Convolution
+from netgraph.graph.sliding import Sliding
 
 if TYPE_CHECKING:
     from netgraph.graph.graph import Block, Graph, Layer
@@ -27,7 +28,11 @@ ORDERS = ("auto", "index")
 SINGLE_FILE = 40
 """A layer of more vertices is wrapped into rows; a square number of more inputs is taken for a picture."""
 MOST_EDGES = 5_000_000
-"""Above, layers keep their own order (inside modules): no one sees single edges there."""
+"""Of more (a convolution counts as its kernel) layers keep their own order, but for modules: no edge stands out there."""
+SPARSE = 3
+"""Entries of a dense block that one of a sparse block counts as."""
+ENOUGH = 0.995
+"""A sweep that leaves edges longer than this part of what they were is the last one."""
 _SWEEPS = 6
 _DIGITS = 9
 """Places after the point to which two barycentres are told apart: less is rounding, and the index decides."""
@@ -124,10 +129,11 @@ class _Sweep:
             for i in self.free if sweep % 2 == 0 else reversed(self.free):
                 self._settle(i, both=sweep > 0)  # at first what follows has no order yet that could mean anything
             now = self._length()
-            if now >= length * (1 - 1e-9) and sweep > 1:
-                break
+            enough = sweep > 1 and now > ENOUGH * length
             if now < length:
                 best, length = list(self.slots), now
+            if enough:
+                break
         return best
 
     def _settle(self, i: int, both: bool) -> None:
@@ -180,7 +186,8 @@ class Pull:
     Attributes
     ----------
     source, target : numbers of the layers.
-    operator : the powers, float64; ``scale`` times them is the pull.
+    operator : the powers, float64, between vertices, or between channels of a convolution; ``scale`` times them is the
+        pull.
     into, out : (n_target,), (n_source,) what pulls at each end.
     """
 
@@ -197,21 +204,26 @@ class Pull:
         operator = _powers(block.weight)
         if operator is None:
             return None
-        into = ops.matvec(operator, np.ones(block.shape[1]))
-        out = ops.rmatvec(operator, np.ones(block.shape[0]))
+        targets, sources = block.shape
+        pull = Pull(source, target, operator, 1.0, np.ones(targets), np.ones(sources))
+        into, out = pull.gathered(pull.out), pull.scattered(pull.into)
         mass = float(into.sum())
         if not (np.isfinite(mass) and mass > 0 and np.isfinite(out).all()):
             return None
-        scale = block.shape[0] / mass
+        scale = targets / mass
         return Pull(source, target, operator, scale, into * scale, out * scale)
 
     def gathered(self, y: Array) -> Array:
         """Σ_source pull · y, (n_target,)."""
-        return ops.matvec(self.operator, y) * self.scale
+        return _spread(
+            ops.matvec(self.operator, _drawn_together(y, self.operator.shape[1])) * self.scale, len(self.into)
+        )
 
     def scattered(self, y: Array) -> Array:
         """Σ_target pull · y, (n_source,)."""
-        return ops.rmatvec(self.operator, y) * self.scale
+        return _spread(
+            ops.rmatvec(self.operator, _drawn_together(y, self.operator.shape[0])) * self.scale, len(self.out)
+        )
 
     def length(self, y_source: Array, y_target: Array) -> float:
         """Σ pull · (y_target - y_source)² over the mass."""
@@ -219,15 +231,42 @@ class Pull:
         return float(total) / len(self.into)
 
 
+def _drawn_together(y: Array, tiles: int) -> Array:
+    """The mean of each tile."""
+    return y if len(y) == tiles else y.reshape(tiles, -1).mean(axis=1)
+
+
+def _spread(pull: Array, n: int) -> Array:
+    """The pull of each tile as that of its vertices, in equal parts."""
+    return pull if len(pull) == n else np.repeat(pull / (n // len(pull)), n // len(pull))
+
+
+def _channels(weight: Convolution) -> Array | None:
+    """Σ |w| ⁴ over the taps between whole channels, by the kernel alone; None where elements were mixed before."""
+    pattern, kernel = weight.pattern, weight.kernel
+    if weight.data is not None or not isinstance(pattern, Sliding) or pattern.sources.ndim > 1:
+        return None
+    largest = float(np.abs(kernel.astype(np.float64)).max(initial=0.0))
+    if not (0 < largest < np.inf):
+        return None
+    powers = np.square(np.square(kernel.astype(np.float64) / largest))
+    taps = powers.reshape(*kernel.shape[:2], -1) @ pattern.uses
+    groups = pattern.geometry.groups
+    if pattern.geometry.transposed:  # (inputs, outputs of a group)
+        taps = np.concatenate([part.T for part in np.split(taps, groups)])
+    made, read = len(pattern.targets) // groups, pattern.width
+    between = np.zeros((weight.shape[0] // pattern.here, weight.shape[1] // pattern.there))
+    for group in range(groups):
+        rows = pattern.targets[group * made : (group + 1) * made]
+        columns = pattern.sources[group * read : (group + 1) * read]
+        between[np.ix_(rows, columns)] += taps[group * made : (group + 1) * made]
+    return between
+
+
 def _powers(weight: Any) -> Any:
     """(|w| / largest)⁴ in the weight's layout, float64; None where that is not to be had cheaply."""
     if isinstance(weight, Convolution):
-        if weight.data is not None or weight.terms > 1:
-            return None
-        largest = float(np.abs(weight.kernel.astype(np.float64)).max(initial=0.0))
-        if not (0 < largest < np.inf):
-            return None
-        return (weight.astype(np.float64) * (1 / largest)).mapped(np.square).mapped(np.square)
+        return _channels(weight)
     values = weight.data if sp.issparse(weight) else weight
     powers: Array = np.abs(values.astype(np.float64))
     if not np.isfinite(powers.sum()):
@@ -260,6 +299,11 @@ def _ranks(module: Array, wish: Array) -> Array:
 
 
 def _entries(drawn: Sequence[tuple[int, int, Block]]) -> int:
-    """Entries that one product with every block touches."""
-    sizes = (b.weight.pattern.size if isinstance(b.weight, Convolution) else b.weight.size for _, _, b in drawn)
-    return sum(int(size) for size in sizes)
+    """Entries that one product with every block touches; those of a list are found more slowly."""
+    total = 0
+    for _, _, block in drawn:
+        if isinstance(block.weight, Convolution):
+            total += block.weight.kernel.size
+        else:
+            total += int(block.weight.size) * (SPARSE if sp.issparse(block.weight) else 1)
+    return total

@@ -20,6 +20,7 @@ import netgraph as ng
 from netgraph import write_graph
 from netgraph.errors import GraphError
 from netgraph.graph import ordering
+from netgraph.graph.convolution import Convolution
 from netgraph.graph.graph import Block, Graph, Layer
 from netgraph.graph.layout import Places, layout, places
 from netgraph.graph.ordering import slots
@@ -142,6 +143,36 @@ def test_channels_of_feature_maps_move_as_whole_tiles() -> None:
     assert np.diff(x, axis=2) == pytest.approx(np.full((3, 4, 4), cell))
     assert np.diff(y, axis=1) == pytest.approx(np.full((3, 3, 5), -cell))
     assert y[1].min() > y[2].max() > y[2].min() > y[0].max()
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        nn.Conv2d(4, 6, 3, padding=1, stride=2, bias=False),
+        nn.Conv2d(4, 6, 3, groups=2, bias=False),
+        nn.Conv2d(4, 8, 3, groups=4, dilation=2, bias=False),
+        nn.ConvTranspose2d(4, 6, 3, stride=2, bias=False),
+        nn.ConvTranspose2d(4, 6, 2, groups=2, bias=False),
+    ],
+)
+def test_channels_are_pulled_by_the_sum_of_their_edges(module: nn.Module) -> None:
+    weight = ng.trace(module, (4, 7, 7)).graph(granularity="unit").blocks[0].weight
+    assert isinstance(weight, Convolution)
+    edges = weight.toarray().astype(np.float64)
+    targets = edges.shape[0] // weight.pattern.here
+    summed = (edges**4).reshape(targets, weight.pattern.here, 4, 49).sum(axis=(1, 3))
+    found = ordering._powers(weight) * np.abs(weight.kernel).max().astype(np.float64) ** 4
+    assert found == pytest.approx(summed, rel=1e-5)
+
+
+def test_a_convolution_pulls_as_its_list_does() -> None:
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Conv2d(2, 9, 3), nn.ReLU(), nn.Conv2d(9, 7, 1), nn.Flatten(), nn.Linear(7 * 36, 5))
+    graph = ng.trace(model, (2, 8, 8)).graph(granularity="unit")
+    assert isinstance(graph.blocks[0].weight, Convolution)
+    found, listed = slots(graph), slots(graph.unrolled())
+    assert found[1].tolist() == listed[1].tolist() != list(range(9))
+    assert found[2].tolist() == listed[2].tolist()
 
 
 def test_weights_that_are_no_numbers_do_not_disturb() -> None:
