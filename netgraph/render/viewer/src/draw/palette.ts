@@ -5,12 +5,15 @@ import type { Palette, Rgb } from "./frame";
 const MODULES = 8;
 
 /** Reads the custom properties of the page as they hold now. */
-export function readPalette(dark: boolean): Palette {
+export function readPalette(): Palette {
   const style = getComputedStyle(document.documentElement);
   const colour = (name: string): Rgb => parseColour(style.getPropertyValue(`--${name}`));
+  const background = colour("background");
+  const [red, green, blue] = background;
   return {
-    dark,
-    background: colour("background"),
+    // Told by the colour itself: who asks while the page is laid out for paper gets what paper shows.
+    dark: red + green + blue < 384,
+    background,
     card: colour("card"),
     text: colour("text"),
     dim: colour("dim"),

@@ -25,6 +25,8 @@ const FIRST = 60;
 const FRAMES = 600;
 /** Milliseconds: frames this close together belong to one movement. */
 const CONTINUOUS = 100;
+/** Pixels of the canvas a CSS pixel, in print. */
+const PAPER = 2.5;
 /** CSS pixels by which a square may be missed. */
 const SLACK = 3;
 
@@ -46,9 +48,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   let size: Size = measure();
   let place: Place = createPlace(model, store.state.folded);
   let picker: Picker = createPicker(model, place);
-  let palette: Palette = readPalette(store.state.theme === "dark");
+  let palette: Palette = readPalette();
   let last = 0;
   let begun = false;
+  let printing = false;
 
   const camera = createCamera(canvas, {
     store,
@@ -138,11 +141,12 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
 
   function repaint(dark: boolean): void {
     root.dataset["theme"] = dark ? "dark" : "light";
-    palette = readPalette(dark);
+    palette = readPalette();
   }
 
   function resize(): void {
-    if (!begun) return;
+    // On paper the picture keeps the shape that it had on the screen.
+    if (!begun || printing || window.matchMedia("print").matches) return;
     const next = measure();
     if (next.width === size.width && next.height === size.height && next.ratio === size.ratio) return;
     size = next;
@@ -177,15 +181,22 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   });
   new ResizeObserver(resize).observe(host);
   window.addEventListener("resize", resize);
-  // Paper is light, whatever the screen.
+  // Paper is light and fine, whatever the screen.
   window.addEventListener("beforeprint", () => {
+    printing = true;
     repaint(false);
+    size = { ...size, ratio: PAPER };
     finish();
   });
-  window.addEventListener("afterprint", () => {
+  const printed = (): void => {
+    printing = false;
     repaint(store.state.theme === "dark");
+    size = measure();
     refresh();
-  });
+  };
+  window.addEventListener("afterprint", printed);
+  // Some browsers say so while the page is still laid out for paper.
+  window.matchMedia("print").addEventListener("change", ({ matches }) => matches || printed());
 
   grid.hidden = store.state.view !== "matrix";
   repaint(store.state.theme === "dark");

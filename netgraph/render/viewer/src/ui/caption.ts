@@ -17,7 +17,7 @@ export function captioned(
   scale: number,
 ): HTMLCanvasElement {
   const { state } = store;
-  const palette = readPalette(state.theme === "dark");
+  const palette = readPalette();
   const canvas = document.createElement("canvas");
   canvas.width = picture.width;
   canvas.height = picture.height + (TOP + BOTTOM) * scale;

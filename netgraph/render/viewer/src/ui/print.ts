@@ -35,7 +35,7 @@ function copyOf(main: HTMLElement): HTMLCanvasElement {
 
 /** The screen's light ground is not quite white; divided by it, the paper's is. */
 function whiten(context: CanvasRenderingContext2D, { width, height }: HTMLCanvasElement): void {
-  const [red, green, blue] = readPalette(false).background;
+  const [red, green, blue] = readPalette().background;
   context.globalCompositeOperation = "color-dodge";
   context.fillStyle = `rgb(${255 - red} ${255 - green} ${255 - blue})`;
   context.fillRect(0, 0, width, height);

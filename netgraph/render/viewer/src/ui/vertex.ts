@@ -37,7 +37,7 @@ export function vertexPanel(page: Page, state: Readonly<State>, vertex: number):
     .filter(Boolean)
     .join(" · ");
   const parts: HTMLElement[] = [title, element("p", { class: "dim", text: where })];
-  const pictures = vertexPictures(model, vertex, reading, readPalette(state.theme === "dark"));
+  const pictures = vertexPictures(model, vertex, reading, readPalette());
   if (pictures.length) parts.push(element("div", { class: "pictures" }, ...pictures));
   parts.push(facts(page, state, vertex, reading));
   if (model.data.lesions) parts.push(...lesion(page, state, vertex));
