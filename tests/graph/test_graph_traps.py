@@ -75,6 +75,13 @@ def test_meta_of_any_name_goes_to_networkx() -> None:
 # -- ids and activations ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("identifier", ["a ", "a\n", "a\\", "a\u00a0"])
+def test_ids_whose_end_a_reader_takes_off_are_refused(tmp_path: Path, identifier: str) -> None:
+    with pytest.raises(TableError, match=r"are not safe .* first 'a.* ends in no space or backslash"):
+        write_graph(GRAPH.with_columns(id=[identifier, "b", "c", "d", "e"]), tmp_path / "out")
+    assert write_graph(GRAPH.with_columns(id=["a", "two\nlines", "a b", "d", "é"]), tmp_path / "out").is_dir()
+
+
 @pytest.mark.parametrize("identifier", ["T", "F", "TRUE", "true", "False", "Inf", "infinity"])
 def test_ids_that_a_reader_takes_for_values_are_refused(tmp_path: Path, identifier: str) -> None:
     with pytest.raises(TableError, match=f"first '{identifier}'"):

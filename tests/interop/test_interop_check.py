@@ -86,6 +86,14 @@ CASES: list[tuple[str, str | bytes | None, str | bytes, tuple[int, ...]]] = [
     ("gephi-column-type", None, typed("", "0.25"), (27,)),
     ("gephi-column-type", None, typed("0.5", "high"), (27,)),
     ("gephi-column-type", None, typed("0.5", "inf"), (27,)),
+    (
+        "backslash-end",
+        None,
+        edges(
+            "a,b,C:\\,1.0", 'b,c,"x\\,y",1.0', 'c,d,"x\\""y",1.0', "d,e,z\\\\,1.0", header="source,target,path,weight"
+        ),
+        (2, 4),
+    ),
     ("gephi-nan", None, typed("0.5", "NaN"), (27,)),
     ("vertex-twice", "id\na\nb\na\nc\n", EDGES, (4,)),
     ("edge-twice", None, edges("a,b,1.0", "b,c,1.0", "a,b,2.0"), (4,)),

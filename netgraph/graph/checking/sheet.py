@@ -25,7 +25,7 @@ LONGEST = 1 << 26
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SPACE = " "
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-QUOTE, NEWLINE, RETURN = 34, 10, 13
+QUOTE, NEWLINE, RETURN, BACKSLASH = 34, 10, 13, 92
 
 
 class Sheet:
@@ -79,6 +79,8 @@ class Sheet:
             self._note("fields-extra", rows[wrong & (fields > len(self.columns))])
             self._note("quote-stray", rows[stray])
             self._controls(array, ends, rows)
+            if b"\\" in data:
+                self._note("backslash-end", rows[_escaping(array, ends, ord(self.separator))])
             keep = ~(blank | wrong | stray)
             if header and not blank.all():
                 first, header = int(np.argmin(blank)), False
@@ -187,6 +189,17 @@ def _last_end(data: bytes) -> int:
 def _inside(array: Array) -> Array:
     """Where quotes are open."""
     return (np.cumsum(array == QUOTE, dtype=np.uint8) & 1).astype(bool)  # it wraps at 256, which is even
+
+
+def _escaping(array: Array, ends: Array, separator: int) -> Array:
+    """The records in which a backslash, as an escape, would take the end of a cell, or a quote, for a letter."""
+    at = np.flatnonzero(array == BACKSLASH)
+    first = np.flatnonzero(np.diff(at, prepend=-2) > 1)  # of each run of them: two are one that is no escape
+    last = np.append(first[1:], len(at)) - 1
+    at = at[last[(last - first) % 2 == 0]]
+    after = array[np.minimum(at + 1, len(array) - 1)]
+    outside = ~_inside(array)[at] & ((after == separator) | (after == NEWLINE) | (after == RETURN))
+    return np.unique(np.searchsorted(ends, at[outside | (after == QUOTE)]))
 
 
 def _structure(array: Array, separator: int) -> tuple[Array, Array, Array]:

@@ -60,6 +60,9 @@ TRAPS: dict[str, Trap] = {
               pandas="keeps the quote as a letter", gephi="stops or swallows rows"),
         _trap("quote-open", "error", "close the quote; see whether the file was cut",
               r="swallows all rows from there on", pandas="stops: EOF inside string", gephi="stops"),
+        _trap("backslash-end", "error", "write a space behind the backslash; for Gephi alone, two backslashes",
+              gephi="takes it for an escape: the comma or quote behind it becomes a letter, and the row is left out or "
+              "swallows those below"),
         _trap("character-nul", "error", "take the NUL characters out: the file is no plain text",
               r="cuts the cell there: the text becomes another, or NA", xml="cannot hold it"),
         _trap("character-control", "warning", "take the control characters out, or write U+FFFD for them",

@@ -79,11 +79,12 @@ def _is_export(path: Path, kind: str) -> bool:
 def check_graph(graph: Graph, ids: pl.Series, vertex_columns: list[str], edge_columns: list[str]) -> None:
     """Refuse ids and names that other tools would misread."""
     missing = ids.is_null() | ids.is_in(sorted(MISREAD))
-    unsafe = ids.filter(missing | ~ids.str.contains(r"^\p{L}").fill_null(False))
+    unsafe = ids.filter(missing | ~ids.str.contains(r"^\p{L}(?s:.*\S)?$").fill_null(False))
     if len(unsafe):
         raise TableError(
             f"{len(unsafe)} of {len(ids)} vertex ids are not safe in other tools, first {unsafe[0]!r}; expected text "
-            "that starts with a letter and is no word for a value (NA, null, TRUE, Inf …): rename layers or vertices"
+            "that starts with a letter, ends in no space or backslash, and is no word for a value (NA, null, TRUE, Inf "
+            "…): rename layers or vertices"
         )
     if ids.n_unique() < len(ids):
         raise TableError(f"vertex id {ids.filter(ids.is_duplicated())[0]!r} is there twice; ids must be unique")

@@ -1,7 +1,8 @@
 """Text that every reader takes as it was written: what some cannot hold is replaced, and the manifest remembers it.
 
 R cuts a text at NUL, XML has no control characters, no file has halves of characters (lone surrogates): each becomes
-U+FFFD. R reads every line break in CSV as a line feed, so CSV has no other.
+U+FFFD. R reads every line break in CSV as a line feed, so CSV has no other. Gephi takes a backslash for an escape:
+before the comma or quote that ends a cell it would swallow the next one, so a space stands between.
 """
 
 from __future__ import annotations
@@ -41,12 +42,12 @@ def clean(text: str) -> str:
 
 
 def clean_csv(text: str) -> str:
-    """The same for CSV, where a line break is a line feed.
+    """The same for CSV, where a line break is a line feed, and no backslash ends a text or stands before a quote.
 
     >>> clean_csv("two\\r\\nlines")
     'two\\nlines'
     """
-    return re.sub("\r\n?", "\n", clean(text))
+    return re.sub(r'\\(?="|\Z)', r"\\ ", re.sub("\r\n?", "\n", clean(text)))
 
 
 class Rule(NamedTuple):
@@ -59,7 +60,7 @@ class Rule(NamedTuple):
 
 AS_IT_IS = Rule(str, "^$.")  # the pattern matches nothing
 TYPED = Rule(clean, NOT_XML)
-CSV = Rule(clean_csv, NOT_XML.replace("]", "\r]"))
+CSV = Rule(clean_csv, NOT_XML.replace("]", "\r]") + r'|\\("|$)')
 
 
 class Clean(NamedTuple):
