@@ -28,7 +28,7 @@ ORDERS = ("auto", "index")
 SINGLE_FILE = 40
 """A layer of more vertices is wrapped into rows; a square number of more inputs is taken for a picture."""
 MOST_EDGES = 5_000_000
-"""Of more (a convolution counts as its kernel) layers keep their own order, but for modules: no edge stands out there."""
+"""Of more (a convolution counts as its kernel) layers keep their own order, but for modules: no edge stands out."""
 SPARSE = 3
 """Entries of a dense block that one of a sparse block counts as."""
 ENOUGH = 0.995
