@@ -79,7 +79,7 @@ test("ids carry the coordinates, and are found again", () => {
     "left:0,0",
     "left:-1",
     "left:1e0",
-    "conv:2:1,1,0",
+    "conv:2:0,1,0",
     "x:0",
   ])
     assert.equal(model.find(wrong), -1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Picture, Reading } from "../src/core/model";
 import { createModel } from "../src/core/network";
-import { base64 } from "./encode";
+import { base64, floats } from "./encode";
 import { makePage, type Made } from "./make";
 import { pass, slopes } from "./referee";
 import { madeMlp } from "./pages";
@@ -68,6 +68,26 @@ test("a pixel shows its value, an image of colours the sum over them", () => {
   assert.deepEqual([sum.width, sum.height], [4, 2]);
   near(sum.data, scaled(own.slice(0, 8).map((weight, i) => weight + own[8 + i])));
   assert.equal(sum.caption, "gradient of this unit at this input, channels summed");
+});
+
+test("pixels in a row make the picture that they are placed in", () => {
+  const made = madeMlp([16, 3], 1);
+  made.layers[0].grid = [2, 8];
+  const page = makePage(made);
+  page.layers[0].grid = [16];
+  const [picture] = createModel(page).pictures(17, reading());
+  assert.deepEqual([picture.width, picture.height], [8, 2]);
+  near(picture.data, scaled(pass(made, 0).weight[0].slice(16, 32)));
+  // Placed otherwise they are no picture.
+  page.x = floats(Array.from({ length: 19 }, (_, i) => i * i * 10));
+  assert.deepEqual(
+    createModel(page)
+      .pictures(17, reading())
+      .map(({ width }) => width),
+    [16],
+  );
+  page.x = floats(Array.from({ length: 19 }, (_, i) => (i % 5) * 10));
+  assert.deepEqual(createModel(page).pictures(17, reading()), []);
 });
 
 /** One input channel, two channels of 2 × 2 kernels, one unit. */

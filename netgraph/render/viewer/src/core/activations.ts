@@ -7,20 +7,14 @@ export interface Activation {
   slope: number;
 }
 
-/** The error function: its series of positive terms (Kummer), beyond 3 the continued fraction of its complement. */
+/** The error function, by a series whose terms are all positive (Kummer). */
 export function erf(x: number): number {
   const size = Math.abs(x);
   if (!(size < 6)) return size >= 6 ? Math.sign(x) : NaN;
-  const bell = Math.exp(-size * size);
-  if (size < 3) {
-    let term = size;
-    let sum = size;
-    for (let n = 1; term > sum * 1e-17; n++) sum += term *= (2 * size * size) / (2 * n + 1);
-    return (Math.sign(x) * 2 * bell * sum) / Math.sqrt(Math.PI);
-  }
-  let fraction = size;
-  for (let n = 60; n > 0; n--) fraction = size + n / 2 / fraction;
-  return Math.sign(x) * (1 - bell / fraction / Math.sqrt(Math.PI));
+  let term = size;
+  let sum = size;
+  for (let n = 1; term > sum * 1e-17; n++) sum += term *= (2 * size * size) / (2 * n + 1);
+  return (Math.sign(x) * 2 * Math.exp(-size * size) * sum) / Math.sqrt(Math.PI);
 }
 
 const sigmoid = (z: number): number => (z >= 0 ? 1 / (1 + Math.exp(-z)) : Math.exp(z) / (1 + Math.exp(z)));

@@ -27,7 +27,7 @@ export function createListing(data: PageData, wiring: Wiring, flows: Flows): Lis
   const fixed = (layer: Layer): boolean => layer.kind === "bias" || layer.kind === "constant";
   const isInput = (layer: Layer): boolean => !wiring.into[layer.index].length && !fixed(layer);
   const inputs = new Uint8Array(data.count);
-  for (const layer of layers) if (isInput(layer) && layer !== output) inputs.fill(1, layer.start, layer.stop);
+  for (const layer of layers) if (isInput(layer)) inputs.fill(1, layer.start, layer.stop);
   const whole = blocks.every((block) => block.whole);
   const keyOf = (reading: Reading): string =>
     `${shows(reading)}|${reading.sample}|${reading.target}|${[...reading.lesioned].sort((a, b) => a - b).join()}`;

@@ -1,12 +1,25 @@
 /** Pictures of a vertex: what it looks for in the input, what it sees of it, and its kernels. */
 
-import { int8 } from "./decode";
+import { float32, int8 } from "./decode";
 import type { PageData } from "./contract";
 import { type Flows, shows } from "./flows";
 import type { Block, Layer, Picture, Reading, Sample } from "./model";
 import { lastUpTo, type Wiring } from "./wiring";
 
 const KERNELS = 4;
+
+/** Rows and columns of a picture. */
+type Sides = readonly [number, number];
+
+/** Sides of the picture that a layer's vertices are: its grid's, or of units in a row those that they are placed in. */
+function sidesOf(layer: Layer, x: Float32Array): Sides | null {
+  if (layer.grid.length >= 2) return [layer.grid[layer.grid.length - 2], layer.grid[layer.grid.length - 1]];
+  const column = (i: number): number => Math.round(((x[layer.start + i] - x[layer.start]) * 4) / layer.cell);
+  let width = 1;
+  while (width < layer.size && column(width) !== column(0)) width++;
+  for (let i = width; i < layer.size; i++) if (column(i) !== column(i - width)) return null;
+  return layer.size % width ? null : [layer.size / width, width];
+}
 
 /** Scaled so that the largest is 1. */
 function scaled(values: Float32Array): Float32Array {
@@ -23,29 +36,27 @@ export function createPictures(
   samples: Sample[],
   name: (vertex: number) => string,
 ): (vertex: number, reading: Reading) => Picture[] {
-  const image = wiring.layers.find(
-    ({ image, index, grid }) => image && !wiring.into[index].length && grid.length >= 2,
-  );
+  const image = wiring.layers.find(({ image, index }) => image && !wiring.into[index].length);
+  const sides = image && sidesOf(image, float32(data.x, data.count));
   const kernels = new Map<Block, Int8Array>();
 
   /** Numbers of the image's vertices as a picture: (rows, columns), channels summed. */
-  function onImage(layer: Layer, numbers: ArrayLike<number>, caption: string): Picture {
-    const [height, width] = layer.grid.slice(-2);
+  function onImage([height, width]: Sides, numbers: ArrayLike<number>, caption: string): Picture {
     const sums = new Float32Array(height * width);
-    for (let i = 0; i < layer.size; i++) sums[i % sums.length] += numbers[i];
-    const summed = layer.size > sums.length ? ", channels summed" : "";
+    for (let i = 0; i < numbers.length; i++) sums[i % sums.length] += numbers[i];
+    const summed = numbers.length > sums.length ? ", channels summed" : "";
     return { width, height, data: scaled(sums), kind: "signed", caption: caption + summed };
   }
 
   function gradient(vertex: number, reading: Reading): Picture | null {
     const at = flows.frozen(reading.sample, reading.lesioned);
-    if (!image || !at) return null;
+    if (!image || !sides || !at) return null;
     const slope = flows.slopeOf(at, vertex);
-    return onImage(image, slope.subarray(image.start, image.stop), "gradient of this unit at this input");
+    return onImage(sides, slope.subarray(image.start, image.stop), "gradient of this unit at this input");
   }
 
   function weights(vertex: number): Picture | null {
-    if (!image) return null;
+    if (!image || !sides) return null;
     const numbers = new Float32Array(image.size);
     let found = false;
     for (const block of wiring.into[wiring.layerOf(vertex).index]) {
@@ -56,7 +67,7 @@ export function createPictures(
         numbers[block.indices ? block.indices[e] : e - row * block.cols] += block.weight[e];
       found = true;
     }
-    return found ? onImage(image, numbers, "weights") : null;
+    return found ? onImage(sides, numbers, "weights") : null;
   }
 
   /** The kernels of its strongest inward edges. */
@@ -102,8 +113,8 @@ export function createPictures(
     if (!sample) return [];
     const found = map(vertex, reading);
     if (found) return [{ ...found, caption: "the input" }];
-    if (layer === image) {
-      const [rows, cols] = layer.grid.slice(-2);
+    if (layer === image && sides) {
+      const [rows, cols] = sides;
       let [low, high] = [Infinity, -Infinity];
       for (let v = layer.start; v < layer.stop; v++) {
         low = Math.min(low, sample.activation[v]);
