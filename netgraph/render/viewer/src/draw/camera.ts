@@ -20,6 +20,8 @@ interface Surroundings {
   size(): Size;
   /** Labels stand to the right of the outputs. */
   outputs: boolean;
+  /** CSS pixels for the names to the left of the inputs. */
+  names: number;
   /** The camera is being moved. */
   moved(): void;
 }
@@ -28,7 +30,7 @@ export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): C
   const { store, place, size, moved } = around;
   const limits = remembered(
     () => {
-      const fit = fitted(place(), size(), around.outputs);
+      const fit = fitted(place(), size(), around.outputs, around.names);
       return { fit, range: zoomRange(place(), fit) };
     },
     () => [place(), size()],

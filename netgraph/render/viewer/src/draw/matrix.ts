@@ -8,6 +8,7 @@ import type { Palette } from "./frame";
 import {
   type Area,
   type Cell,
+  endsOf,
   paintAxes,
   paintCells,
   paintPoint,
@@ -111,24 +112,30 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     return inside ? { row, column } : null;
   };
 
+  /** The vertices that a cell stands for: of its strongest edge, else its first. */
+  const ends = ({ row, column }: Cell): { source: number; target: number } | null => {
+    const block = blockNow();
+    const bins = cached?.bins;
+    return block && bins ? endsOf(model, block, bins, row, column) : null;
+  };
+
   const point = (cell: Cell | null): void => {
     if (cell?.row === pointed?.row && cell?.column === pointed?.column) return;
     pointed = cell;
     canvas.style.cursor = cell ? "crosshair" : "";
     if (palette) draw(palette);
+    const target = cell ? ends(cell)?.target : null;
+    store.set({ hovered: target ?? null });
   };
 
   canvas.addEventListener("pointermove", (event) => point(cellAt(event)));
   canvas.addEventListener("pointerleave", () => point(null));
   canvas.addEventListener("click", (event) => {
     const cell = cellAt(event);
-    const block = blockNow();
-    const bins = cached?.bins;
-    if (!cell || !block || !bins) return;
-    const edge = bins.edge[cell.row * bins.columns + cell.column]!;
-    const target = edge >= 0 ? model.target(edge) : block.target.start + Math.floor(cell.row * bins.perRow);
+    const there = cell && ends(cell);
+    if (!there) return;
     // With the shift key: both ends, so that the panel lists the paths between them.
-    store.set({ selected: target, second: event.shiftKey && edge >= 0 ? model.source(edge) : null });
+    store.set({ selected: there.target, second: event.shiftKey ? there.source : null, traced: [] });
     if (palette) draw(palette);
   });
 

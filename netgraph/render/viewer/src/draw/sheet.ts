@@ -172,6 +172,22 @@ export function paintScale({ context, bins, area, palette, block }: Sheet, words
   write(context, note, area.left, below, ink);
 }
 
+/** The vertices that a cell stands for: of its strongest edge, else its first. */
+export function endsOf(
+  model: Model,
+  block: Block,
+  bins: Bins,
+  row: number,
+  column: number,
+): { source: number; target: number } {
+  const edge = bins.edge[row * bins.columns + column] ?? -1;
+  if (edge >= 0) return { source: model.source(edge), target: model.target(edge) };
+  return {
+    source: block.source.start + Math.floor(column * bins.perColumn),
+    target: block.target.start + Math.floor(row * bins.perRow),
+  };
+}
+
 /** The cell under the pointer, in words; the selected vertex's row. */
 export function paintPoint(sheet: Sheet, pointed: Cell | null, selected: number | null): void {
   const { context, model, block, bins, area, palette } = sheet;
@@ -200,10 +216,7 @@ export function paintPoint(sheet: Sheet, pointed: Cell | null, selected: number 
     area.cellWidth,
     area.cellHeight,
   );
-  const edge = bins.edge[cell] ?? -1;
-  const target = edge >= 0 ? model.target(edge) : block.target.start + Math.floor(pointed.row * bins.perRow);
-  const source =
-    edge >= 0 ? model.source(edge) : block.source.start + Math.floor(pointed.column * bins.perColumn);
+  const { source, target } = endsOf(model, block, bins, pointed.row, pointed.column);
   const value = bins.value[cell] ?? 0;
   const words = `${model.name(source)} → ${model.name(target)}   ${number(value)}`;
   write(context, words, area.left, area.top + height + 22, {

@@ -9,6 +9,7 @@ import type { Palette, Place, Stage, Timings } from "./frame";
 import { createPicker, type Picker } from "./hit";
 import { createLoop } from "./loop";
 import { createMatrix } from "./matrix";
+import { roomForNames } from "./names";
 import { readPalette } from "./palette";
 import { createPlace } from "./place";
 import { listen } from "./pointer";
@@ -58,6 +59,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     place: () => place,
     size: () => size,
     outputs: model.output !== null && model.output.size > 0,
+    names: roomForNames(model),
     moved: () => loop.moved(),
   });
   const loop = createLoop({

@@ -10,7 +10,7 @@ import type { Frame, Rgb } from "./frame";
 import { type Lights, lightsOf } from "./lights";
 import { drawNames } from "./names";
 import { drawOutputs } from "./outputs";
-import { spriteOf, startSprites } from "./sprites";
+import { type Sprite, spriteOf, startSprites } from "./sprites";
 import { css, font, mix, shorten, write } from "./text";
 import { asTiles, drawTiles, FADED } from "./tiles";
 
@@ -18,6 +18,8 @@ import { asTiles, drawTiles, FADED } from "./tiles";
 const PICTURED = 10;
 /** Steps of brightness; each is one group. */
 const STEPS = 12;
+/** Faded vertices keep their border from this many pixels: one rectangle less for each of thousands. */
+const RINGED = 16;
 const FOOT = 3;
 
 /** A vertex in sight: CSS pixels, edges on whole device pixels. */
@@ -31,6 +33,8 @@ interface Square {
   /** Step of brightness, 0 … STEPS. */
   step: number;
   faded: boolean;
+  /** Its picture; null: none, or not yet. */
+  sprite: Sprite | null;
 }
 
 export function drawVertices(frame: Frame, budget = 8): void {
@@ -98,6 +102,7 @@ function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): vo
       border: side < 6 ? 0 : side < 14 ? 1 : Math.min(2.5, 1 + (side / 32) * Math.max(0, share)),
       step: share < 0 ? STEPS + 1 : share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
       faded: frame.lit !== null && !frame.lit.has(vertex),
+      sprite: null,
     });
   }
 }
@@ -125,73 +130,78 @@ function drawSquares(frame: Frame, squares: Square[]): void {
   const { context, palette } = frame;
   const fade = (colour: Rgb, faded: boolean): Rgb =>
     faded ? mix(palette.background, colour, FADED) : colour;
+  // All pictures before any is drawn (see `spriteOf`).
+  for (const square of squares)
+    if (square.side >= PICTURED)
+      square.sprite = spriteOf(frame, square.vertex, (square.side - 2 * square.border) * frame.ratio);
+  for (const [key, group] of grouped(squares, ({ step, faded }) => 2 * step + Number(faded))) {
+    const colours = coloursOf(frame, key >> 1);
+    const faded = (key & 1) === 1;
+    context.fillStyle = css(fade(colours.border, faded));
+    for (const { x, y, side, border, sprite } of group)
+      if (border && !(faded && sprite && side < RINGED)) context.fillRect(x, y, side, side);
+    context.fillStyle = css(fade(colours.fill, faded));
+    for (const { x, y, side, border, sprite } of group)
+      if (!sprite) context.fillRect(x + border, y + border, side - 2 * border, side - 2 * border);
+  }
+  drawPictures(
+    frame,
+    squares.filter(({ sprite, faded }) => sprite && faded),
+    FADED,
+  );
+  drawPictures(
+    frame,
+    squares.filter(({ sprite, faded }) => sprite && !faded),
+    1,
+  );
+  if (frame.state.colour === "module") drawFeet(frame, squares, fade);
+}
+
+function grouped(squares: Square[], keyOf: (square: Square) => number): Map<number, Square[]> {
   const groups = new Map<number, Square[]>();
   for (const square of squares) {
-    const key = 2 * square.step + Number(square.faded);
+    const key = keyOf(square);
     const group = groups.get(key);
     if (group) group.push(square);
     else groups.set(key, [square]);
   }
-  for (const [key, group] of groups) {
-    const colours = coloursOf(frame, key >> 1);
-    context.fillStyle = css(fade(colours.border, (key & 1) === 1));
-    for (const { x, y, side, border } of group) if (border) context.fillRect(x, y, side, side);
-    context.fillStyle = css(fade(colours.fill, (key & 1) === 1));
-    for (const { x, y, side, border } of group)
-      context.fillRect(x + border, y + border, side - 2 * border, side - 2 * border);
-  }
-  drawPictures(frame, squares);
-  if (frame.state.colour === "module") drawFeet(frame, squares, fade);
+  return groups;
 }
 
-function drawPictures(frame: Frame, squares: Square[]): void {
+function drawPictures(frame: Frame, squares: Square[], alpha: number): void {
   const { context, palette, ratio } = frame;
-  context.imageSmoothingQuality = "medium";
-  const sprites = squares.map(({ vertex, side, border }) =>
-    side < PICTURED ? null : spriteOf(frame, vertex, (side - 2 * border) * ratio),
-  );
-  for (const [at, { x, y, side, border, faded }] of squares.entries()) {
-    const sprite = sprites[at];
-    if (!sprite) continue;
-    const inner = side - 2 * border;
-    // A picture that is not square keeps its shape inside the square.
-    const scale = inner / Math.max(sprite.width, sprite.height);
-    const [width, height] = [sprite.width * scale, sprite.height * scale];
-    if (width < inner || height < inner || faded) {
-      context.fillStyle = css(faded ? palette.background : palette.card);
-      context.fillRect(x + border, y + border, inner, inner);
-    }
-    context.globalAlpha = faded ? FADED : 1;
-    context.imageSmoothingEnabled = inner * ratio < Math.max(sprite.width, sprite.height);
-    context.drawImage(
-      sprite.sheet,
-      sprite.x,
-      sprite.y,
-      sprite.width,
-      sprite.height,
-      x + (side - width) / 2,
-      y + (side - height) / 2,
-      width,
-      height,
-    );
-    context.globalAlpha = 1;
+  context.fillStyle = css(alpha < 1 ? palette.background : palette.card);
+  for (const { x, y, side, border, sprite } of squares) {
+    if (alpha === 1 && sprite!.width === sprite!.height) continue;
+    const edge = alpha < 1 && side < RINGED ? 0 : border;
+    context.fillRect(x + edge, y + edge, side - 2 * edge, side - 2 * edge);
   }
+  context.globalAlpha = alpha;
+  context.imageSmoothingQuality = "medium";
+  let smooth: boolean | null = null;
+  for (const { x, y, side, border, sprite } of squares) {
+    const { sheet, x: left, y: top, width: across, height: down } = sprite!;
+    const inner = side - 2 * border;
+    const finer = inner * ratio < Math.max(across, down);
+    if (finer !== smooth) context.imageSmoothingEnabled = smooth = finer;
+    // A picture that is not square keeps its shape inside the square.
+    const scale = inner / Math.max(across, down);
+    const [width, height] = [across * scale, down * scale];
+    const [toX, toY] = [x + (side - width) / 2, y + (side - height) / 2];
+    context.drawImage(sheet, left, top, across, down, toX, toY, width, height);
+  }
+  context.globalAlpha = 1;
 }
 
 /** The module's colour under each vertex. */
 function drawFeet(frame: Frame, squares: Square[], fade: (colour: Rgb, faded: boolean) => Rgb): void {
   const { context, model, palette } = frame;
   if (!model.module || !palette.modules.length) return;
-  const groups = new Map<number, Square[]>();
-  for (const square of squares) {
-    const module = model.module[square.vertex] ?? -1;
-    if (module < 0) continue;
-    const key = 2 * (module % palette.modules.length) + Number(square.faded);
-    const group = groups.get(key);
-    if (group) group.push(square);
-    else groups.set(key, [square]);
-  }
-  for (const [key, group] of groups) {
+  const { module } = model;
+  const count = palette.modules.length;
+  const within = squares.filter(({ vertex }) => module[vertex]! >= 0);
+  const keyOf = ({ vertex, faded }: Square): number => 2 * (module[vertex]! % count) + Number(faded);
+  for (const [key, group] of grouped(within, keyOf)) {
     context.fillStyle = css(fade(palette.modules[key >> 1] ?? palette.vertex, (key & 1) === 1));
     for (const { x, y, side } of group) {
       const foot = Math.min(FOOT, Math.max(1, side * 0.35));

@@ -18,16 +18,17 @@ const OUTPUTS = 150;
 /** Margins take at most this part of a side, so that a small window still shows a picture. */
 const MOST = 0.4;
 
-/** The camera that shows everything, in the middle of what the margins leave. */
-export function fitted(place: Place, size: Size, outputs: boolean): Camera {
+/** The camera that shows everything, in the middle of what the margins leave; `names`: room for the inputs' names. */
+export function fitted(place: Place, size: Size, outputs: boolean, names = 0): Camera {
   const right = outputs ? OUTPUTS : MARGIN.right;
-  const aside = Math.min(1, (MOST * size.width) / (MARGIN.left + right));
+  const left = MARGIN.left + names;
+  const aside = Math.min(1, (MOST * size.width) / (left + right));
   const above = Math.min(1, (MOST * size.height) / (MARGIN.top + MARGIN.bottom));
-  const width = Math.max(1, size.width - aside * (MARGIN.left + right));
+  const width = Math.max(1, size.width - aside * (left + right));
   const height = Math.max(1, size.height - above * (MARGIN.top + MARGIN.bottom));
   const zoom = Math.min(width / Math.max(1e-6, place.width), height / Math.max(1e-6, place.height));
   return {
-    x: place.width / 2 + (aside * (right - MARGIN.left)) / 2 / zoom,
+    x: place.width / 2 + (aside * (right - left)) / 2 / zoom,
     y: place.height / 2 - (above * (MARGIN.top - MARGIN.bottom)) / 2 / zoom,
     zoom,
   };
