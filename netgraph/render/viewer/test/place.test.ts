@@ -4,7 +4,7 @@ import type { Model } from "../src/core/model";
 import { createPicker } from "../src/draw/hit";
 import { parseColour } from "../src/draw/palette";
 import { createPlace } from "../src/draw/place";
-import { course, inkOf, levelOf, lookOf, SWING } from "../src/draw/strokes";
+import { course, crowding, inkOf, levelOf, lookOf, SWING } from "../src/draw/strokes";
 import { bounded, fitted, projectionOf, zoomRange } from "../src/draw/view";
 
 interface Wish {
@@ -242,6 +242,25 @@ test("many edges share their ink; a value that is no number draws nothing loud",
   assert.ok(Math.abs(inkOf(70_000) - 0.1) < 1e-12);
   assert.deepEqual(lookOf(NaN, 1), lookOf(0, 1));
   assert.ok(lookOf(1, 1).alpha > 5 * lookOf(0, 1).alpha);
+});
+
+test("arcs that crowd a band share its ink, edges across a gap do not", () => {
+  const net = three([
+    [0, 1],
+    [0, 2],
+  ]);
+  const place = createPlace(net);
+  Object.assign(net, { blockOf: (edge: number) => net.blocks[edge % 2] });
+  const zoom = 8 / place.routes[1]!.arc!.band; // the band is 8 pixels high
+  const [straight, arcs] = crowding(
+    net,
+    place,
+    zoom,
+    Uint32Array.from({ length: 96 }, (_, edge) => edge),
+  );
+  assert.equal(straight, 1);
+  near([arcs!], [(1.5 * 8) / 48]);
+  assert.equal(crowding(net, place, zoom, Uint32Array.of(1, 3))[1], 1, "two have room enough");
 });
 
 test("colours are read in the ways that style sheets write them", () => {

@@ -9,7 +9,7 @@ import type { EdgeValues, Model } from "../core/model";
 import type { Camera, Colour } from "../core/state";
 import { createDensity, type Density } from "./density";
 import type { Palette, Place } from "./frame";
-import { colourer, coloursOf, createStroker, inkOf, lookOf } from "./strokes";
+import { colourer, coloursOf, createStroker, crowding, inkOf, lookOf } from "./strokes";
 import { projectionOf, sameCamera, sameSize, type Size } from "./view";
 
 /** What the picture of the edges depends on. Objects are compared by identity. */
@@ -196,8 +196,11 @@ function strokeUntil(model: Model, shot: Shot, deadline: number): void {
     const draw = createStroker(context, { model, values, place, projection, colours, colourOf });
     const seen = shows(values, positive, negative);
     const ink = inkOf(count);
+    const crowd = crowding(model, place, camera.zoom, values.order.subarray(0, count));
     shot.stroke = (edge) => {
-      if (seen(edge)) draw(edge, lookOf(Math.abs(values.value[edge]!) / values.largest, ink));
+      if (!seen(edge)) return;
+      const { alpha, width } = lookOf(Math.abs(values.value[edge]!) / values.largest, ink);
+      draw(edge, { alpha: alpha * crowd[model.blockOf(edge).index]!, width });
     };
   }
   while (shot.left) {

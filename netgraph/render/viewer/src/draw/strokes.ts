@@ -120,6 +120,19 @@ export function coloursOf(model: Model, palette: Palette, colour: Colour): Rgb[]
   return [...palette.modules, palette.dim];
 }
 
+/**
+ * Ink for the edges of each block: less where more arcs share a band than it has pixels, so that the hundreds of edges
+ * of a residual connection are a veil and not a beam.
+ */
+export function crowding(model: Model, place: Place, zoom: number, edges: Uint32Array): Float32Array {
+  const counts = new Float32Array(model.blocks.length);
+  for (const edge of edges) counts[model.blockOf(edge).index]!++;
+  return counts.map((count, block) => {
+    const { arc } = place.routes[block]!;
+    return arc && count ? Math.max(0.06, Math.min(1, (1.5 * arc.band * zoom) / count)) : 1;
+  });
+}
+
 export interface Strokes {
   model: Model;
   values: EdgeValues;

@@ -4,7 +4,7 @@ import { viewTitle } from "../ui/reading";
 import type { Frame, Palette } from "./frame";
 import { drawHeadings } from "./headings";
 import { escaped, Markup, rounded } from "./markup";
-import { colourer, coloursOf, course, inkOf, lookOf } from "./strokes";
+import { colourer, coloursOf, course, crowding, inkOf, lookOf } from "./strokes";
 import { css, font, mix, shorten, widthOf, write } from "./text";
 import { drawVertices } from "./vertices";
 
@@ -51,6 +51,7 @@ function drawEdges(frame: Frame, markup: Markup, edges: Uint32Array): void {
   const colours = coloursOf(model, palette, state.colour);
   const colourOf = colourer(model, values, state.colour, palette.modules.length);
   const ink = inkOf(edges.length);
+  const crowd = crowding(model, place, frame.zoom, edges);
   markup.parts.push('<g fill="none">');
   for (let at = edges.length - 1; at >= 0; at--) {
     const edge = edges[at]!;
@@ -77,7 +78,7 @@ function drawEdges(frame: Frame, markup: Markup, edges: Uint32Array): void {
     };
     course(pen, place, model.blockOf(edge), source, target, frame);
     const colour = colours[colourOf(edge)] ?? palette.dim;
-    const opacity = look.alpha * (faded ? FADED : 1);
+    const opacity = look.alpha * crowd[model.blockOf(edge).index]! * (faded ? FADED : 1);
     markup.parts.push(
       `<path d="${d}" stroke="${css(colour)}" stroke-width="${rounded(look.width)}" stroke-opacity="${opacity.toFixed(3)}"/>`,
     );
