@@ -34,6 +34,11 @@ test("a cell for several edges shows the strongest with its sign; equals go to t
   assert.deepEqual([...bins.edge], [1, 2]);
 });
 
+test("where cells do not divide the edges evenly, each edge still has one", () => {
+  const bins = binned(block(1, 5), values(1, 2, 3, 4, 5), BOTH, 1, 3);
+  assert.deepEqual([...bins.value], [2, 4, 5]);
+});
+
 test("signs that are switched off leave their cells empty", () => {
   const bins = binned(block(1, 3), values(1, -2, 3), { positive: true, negative: false }, 1, 3);
   assert.deepEqual([...bins.value], [1, 0, 3]);

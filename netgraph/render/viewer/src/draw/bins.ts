@@ -5,7 +5,7 @@ import type { Block, EdgeValues } from "../core/model";
 export interface Bins {
   rows: number;
   columns: number;
-  /** Sources and targets a cell stands for. */
+  /** Targets and sources a cell stands for; no whole numbers where they do not divide evenly. */
   perRow: number;
   perColumn: number;
   /** Row by row: the signed value of the strongest edge of each cell; 0: none. */
@@ -30,10 +30,11 @@ export function binned(
   mostRows: number,
   mostColumns: number,
 ): Bins {
-  const perRow = Math.max(1, Math.ceil(block.rows / Math.max(1, mostRows)));
-  const perColumn = Math.max(1, Math.ceil(block.cols / Math.max(1, mostColumns)));
-  const rows = Math.max(1, Math.ceil(block.rows / perRow));
-  const columns = Math.max(1, Math.ceil(block.cols / perColumn));
+  const rows = Math.max(1, Math.min(block.rows, mostRows));
+  const columns = Math.max(1, Math.min(block.cols, mostColumns));
+  const columnOf = Int32Array.from({ length: block.cols }, (_, column) =>
+    Math.floor((column * columns) / block.cols),
+  );
   const value = new Float32Array(rows * columns);
   const edge = new Int32Array(rows * columns).fill(-1);
   let largest = 0;
@@ -42,7 +43,7 @@ export function binned(
     if (!(size > 0)) return;
     const sign = values.sign(number);
     if (sign < 0 ? !negative : !positive) return;
-    const cell = Math.floor(row / perRow) * columns + Math.floor(column / perColumn);
+    const cell = Math.floor((row * rows) / block.rows) * columns + columnOf[column]!;
     if (size <= Math.abs(value[cell]!)) return;
     value[cell] = sign < 0 ? -size : size;
     edge[cell] = number;
@@ -55,6 +56,7 @@ export function binned(
     else
       for (let column = 0; column < block.cols; column++)
         see(block.start + row * block.cols + column, row, column);
+  const [perRow, perColumn] = [block.rows / rows, block.cols / columns];
   return { rows, columns, perRow, perColumn, value, edge, largest, summed: false };
 }
 

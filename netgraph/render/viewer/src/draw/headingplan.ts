@@ -16,7 +16,7 @@ const BESIDE = 10;
 export const MARK = 12;
 const LONGEST = 190;
 /** Less of a name than this says nothing. */
-const SHORTEST = 34;
+const SHORTEST = 80;
 
 export type Mode = "two" | "one" | "slanted";
 
@@ -102,7 +102,8 @@ export function cutLower(frame: Frame, headings: Heading[], mode: Mode): Heading
   return headings.filter((heading) => {
     if (!heading.below) return true;
     const { layer, beside, above } = heading;
-    if (above < height + AIR + 3 || beside < SHORTEST + MARK) return false;
+    const least = Math.min(SHORTEST, widthOf(frame.context, layer.name, NAME));
+    if (above < height + AIR + 3 || beside < least + MARK) return false;
     heading.name = shorten(frame.context, layer.name, NAME, Math.min(LONGEST, beside - MARK), "left");
     return true;
   });

@@ -8,6 +8,8 @@ import { css, ELLIPSIS, font, shorten, widthOf, write } from "./text";
 
 /** Room for a name, a bar, "100 %", the mark of the truth, and between name and bar. */
 const NAME = 130;
+/** A name is cut to less only where there is no room for anything else. */
+const SHORT = 72;
 const BAR = 56;
 const NUMBER = 44;
 const TICK = 16;
@@ -89,7 +91,7 @@ function columnsOf(room: number, widest: number, apart: number, aside: boolean, 
   const rest = left - GAP - NUMBER - TICK;
   if (widest + BAR / 2 <= rest)
     return { ...columns, name: widest, bar: Math.min(BAR, rest - widest), number: true };
-  if (apart >= 2 * LINE + 4 && left >= BAR / 2 + NUMBER)
+  if (apart >= 2 * LINE && left >= BAR / 2 + NUMBER)
     return {
       ...columns,
       name: Math.min(widest, left),
@@ -97,7 +99,7 @@ function columnsOf(room: number, widest: number, apart: number, aside: boolean, 
       number: true,
       stacked: true,
     };
-  const name = Math.min(widest, Math.max(36, rest - BAR / 2));
+  const name = Math.min(widest, Math.max(SHORT, rest - BAR / 2));
   const bar = Math.min(BAR, left - name - GAP - TICK);
   if (bar < 20) return { ...columns, name: Math.min(widest, left - TICK) };
   const number = bar - NUMBER >= BAR / 2;

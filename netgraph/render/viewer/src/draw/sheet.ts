@@ -198,11 +198,11 @@ export function paintPoint(sheet: Sheet, pointed: Cell | null, selected: number 
     context.strokeRect(x - 0.75, y - 0.75, wide + 1.5, high + 1.5);
   };
   if (selected !== null && selected >= block.target.start && selected < block.target.stop) {
-    const row = Math.floor((selected - block.target.start) / bins.perRow);
+    const row = Math.floor(((selected - block.target.start) * bins.rows) / block.rows);
     outline(area.left, area.top + row * area.cellHeight, width, area.cellHeight);
   }
   if (selected !== null && selected >= block.source.start && selected < block.source.stop) {
-    const column = Math.floor((selected - block.source.start) / bins.perColumn);
+    const column = Math.floor(((selected - block.source.start) * bins.columns) / block.cols);
     outline(area.left + column * area.cellWidth, area.top, area.cellWidth, height);
   }
   if (!pointed) return;
