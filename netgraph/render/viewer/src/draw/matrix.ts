@@ -3,8 +3,10 @@
 import { float32 } from "../core/decode";
 import type { Block, Model, Reading } from "../core/model";
 import type { Store } from "../core/state";
+import { viewTitle } from "../ui/reading";
 import { type Bins, binned, heated } from "./bins";
 import type { Palette } from "./frame";
+import { Markup } from "./markup";
 import {
   type Area,
   type Cell,
@@ -16,11 +18,15 @@ import {
   rowNames,
   type Sheet,
 } from "./sheet";
+import { standalone } from "./svg";
 import { css } from "./text";
+import type { Size } from "./view";
 
 export interface Matrix {
   draw(palette: Palette): void;
   picture(): HTMLCanvasElement;
+  /** The same as a standalone SVG. */
+  svg(palette: Palette): string;
 }
 
 const TOP = 76;
@@ -72,9 +78,19 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = css(next.background);
     context.fillRect(0, 0, width, height);
+    paint(context, next, { width, height, ratio });
+    const block = blockNow();
+    if (!block) return;
+    canvas.setAttribute(
+      "aria-label",
+      `Heat map of ${WORDS[store.state.view]}s from ${block.source.name} (${block.cols} columns) to ${block.target.name} (${block.rows} rows)`,
+    );
+  };
+
+  const paint = (onto: CanvasRenderingContext2D, colours: Palette, { width, height, ratio }: Size): void => {
     const block = blockNow();
     if (!block || width < 120 || height < 120) return;
-    const names = rowNames(context, model, block);
+    const names = rowNames(onto, model, block);
     const left = 30 + names.width;
     const room = { width: width - left - SCALE - 24, height: height - TOP - BOTTOM };
     const mostRows = Math.max(1, Math.floor(room.height * ratio));
@@ -91,16 +107,11 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
       cellWidth,
       cellHeight,
     };
-    const sheet: Sheet = { context, model, block, bins, area, palette: next };
+    const sheet: Sheet = { context: onto, model, block, bins, area, palette: colours };
     paintCells(sheet);
     paintAxes(sheet, names.names);
     paintScale(sheet, WORDS[store.state.view]);
     paintPoint(sheet, pointed, store.state.selected);
-    const words = WORDS[store.state.view];
-    canvas.setAttribute(
-      "aria-label",
-      `Heat map of ${words}s from ${block.source.name} (${block.cols} columns) to ${block.target.name} (${block.rows} rows)`,
-    );
   };
 
   const cellAt = (event: MouseEvent): Cell | null => {
@@ -139,5 +150,18 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     if (palette) draw(palette);
   });
 
-  return { draw, picture: () => canvas };
+  const svg = (colours: Palette): string => {
+    const [width, height] = [host.clientWidth, host.clientHeight];
+    const markup = new Markup(context);
+    paint(markup.context, colours, { width, height, ratio: 1 });
+    return standalone(
+      markup,
+      width,
+      height,
+      colours,
+      `${model.data.title} · ${viewTitle(model, store.state)}`,
+    );
+  };
+
+  return { draw, picture: () => canvas, svg };
 }

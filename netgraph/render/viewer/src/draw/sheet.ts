@@ -1,7 +1,7 @@
 /** The heat map's parts: cells, axes, the scale of colours, and what the pointer lies on. */
 
 import type { Block, Model } from "../core/model";
-import { count, number } from "../ui/format";
+import { counted, number } from "../ui/format";
 import { type Bins, tickStep } from "./bins";
 import type { Palette, Rgb } from "./frame";
 import { css, font, mix, shorten, widthOf, write } from "./text";
@@ -99,7 +99,7 @@ export function paintAxes({ context, bins, block, area, palette }: Sheet, names:
     area.left +
     widthOf(context, shorten(context, block.source.name, TITLE, Math.max(80, width - 90), "left"), TITLE) +
     8;
-  write(context, `${count(block.cols)} sources`, after, area.top - 45, ink);
+  write(context, counted(block.cols, "source"), after, area.top - 45, ink);
   const acrossScale = width / block.cols;
   const columnStep = tickStep(block.cols, width / 46);
   context.fillStyle = css(palette.dim);
@@ -131,7 +131,7 @@ export function paintAxes({ context, bins, block, area, palette }: Sheet, names:
   const name = shorten(context, block.target.name, TITLE, room, "left");
   write(context, name, 0, 0, strong);
   if (height > widthOf(context, name, TITLE) + 90)
-    write(context, `${count(block.rows)} targets`, widthOf(context, name, TITLE) + 8, 0.5, ink);
+    write(context, counted(block.rows, "target"), widthOf(context, name, TITLE) + 8, 0.5, ink);
   context.restore();
 }
 

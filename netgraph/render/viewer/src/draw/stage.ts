@@ -250,6 +250,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
       return made;
     },
     svg() {
+      if (store.state.view === "matrix") return matrix.svg(palette);
       const scene = sceneOf();
       const lit = tracer(scene.values, scene.state)?.vertices ?? null;
       return svgOf(frameOf(context, scene, lit), shownEdges(scene.values, scene.state));
