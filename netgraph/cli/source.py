@@ -116,7 +116,12 @@ def output_vertex(graph: ng.Graph, target: str | None) -> str:
 
 def one_input(file: Path, row: int) -> np.ndarray[Any, Any]:
     """One input of a file, with a batch axis of length 1."""
-    values, _ = ng.read_inputs(file)
+    return inputs_from(file, row)[0][:1]
+
+
+def inputs_from(file: Path, row: int) -> tuple[np.ndarray[Any, Any], Any]:
+    """(inputs, labels or None) of a file, from one row on."""
+    values, labels = ng.read_inputs(file)
     if row >= len(values):
         raise InputError(f"--row {row}: {file} has {len(values)} inputs, numbered from 0")
-    return values[row : row + 1]
+    return values[row:], None if labels is None else labels[row:]

@@ -18,6 +18,8 @@ from netgraph.errors import AnalysisError
 
 CLASS = 3
 """The digit whose paths and circuit are looked at."""
+SHOWN = 20
+"""So many test images are shown in the network's page."""
 INPUTS = 150
 """So many held-out images find a circuit, and as many others judge it."""
 
@@ -76,7 +78,14 @@ def structure(subject: Subject) -> Iterator[Finding]:
     graph = graph.with_columns(module=modules.labels, **measures).with_meta(**about)
     seen = subject.net.activations(subject.data.test_images[:20])
     ng.write_graph(graph, subject.file("graph"), activations=seen)
-    ng.render(graph, subject.file("graph.html"), title=f"{subject.name}: weights")
+    ng.render(
+        graph,
+        subject.file("graph.html"),
+        title=subject.name,
+        inputs=subject.data.test_images[:SHOWN],
+        truth=subject.data.test_labels[:SHOWN],
+        classes=[str(k) for k in range(int(subject.data.test_labels.max()) + 1)],
+    )
     yield subject.found("graph", f"{graph.n:,} vertices, {len(graph.edges):,} edges", "graph/")
     yield subject.found(
         "modules",
@@ -91,7 +100,7 @@ def structure(subject: Subject) -> Iterator[Finding]:
             f"{strength.idxmax()}, {strength.max() / strength.mean():.1f} times the mean",
             "graph/vertices.csv",
         )
-    yield subject.found("page of the weights", "coloured by module", "graph.html")
+    yield subject.found("page of the network", f"{SHOWN} test images, coloured by sign or module", "graph.html")
 
 
 def follow(subject: Subject) -> Iterator[Finding]:

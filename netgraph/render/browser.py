@@ -24,6 +24,9 @@ FLAGS = (
 )
 
 SECONDS = 120
+PATIENCE = 30_000
+"""Milliseconds of the page's own clock before the picture is taken: it runs on at once where the page only waits, so
+that every edge of the largest page is drawn by then (the page draws in slices, and says so by ``data-complete``)."""
 
 
 def chromium() -> str:
@@ -55,7 +58,7 @@ def screenshot(html: str, width: int, height: int) -> bytes:
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         command = [
             program, *FLAGS, *sandbox, f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
-            "--virtual-time-budget=4000", f"--screenshot={picture}", page.as_uri(),
+            f"--virtual-time-budget={PATIENCE}", f"--screenshot={picture}", page.as_uri(),
         ]  # fmt: skip
         try:
             ran = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -167,9 +168,28 @@ def test_cli_shape_may_be_written_as_python_writes_it() -> None:
 
 def test_cli_render_draws_one_page(exported: Path, cli: Cli, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    result = cli("render", exported, "-o", page, "--top", 25, "--json")
+    result = cli("render", exported, "-o", page, "--top", 25, "--backend", "pyvis", "--json")
     assert result.status == 0 and result.json["edges"] == 25 and 0 < result.json["share_of_weight"] < 1
     assert page.read_text(encoding="utf-8").lower().startswith("<!doctype html>")
+    whole = cli("render", exported, "-o", page, "--title", "<mine>", "--theme", "dark", "--json")
+    assert whole.status == 0 and whole.json["share_of_weight"] == 1
+    assert whole.json["edges"] == len(ng.read_graph(exported).edges)
+    assert "<title>&lt;mine&gt;</title>" in page.read_text(encoding="utf-8")
+
+
+def test_cli_render_shows_inputs_their_labels_and_the_names_of_classes(files: Any, cli: Cli, tmp_path: Path) -> None:
+    page, options = tmp_path / "page.html", [*files.options, "--inputs", files.inputs]
+    classes = ",".join(f"kind {k}" for k in range(4))
+    result = cli("render", files.weights, *options, "--row", 2, "--samples", 3, "--classes", classes, "-o", page)
+    assert result.status == 0
+    labels = np.load(files.inputs)["labels"]
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)[0])
+    assert data["classes"] == classes.split(",") and data["opens"] == "circuit"
+    assert [sample["label"] for sample in data["samples"]] == labels[2:5].tolist()
+    alone = cli("render", files.weights, *options, "--row", 2, "--target", 1, "-o", page)
+    assert alone.status == 0
+    data = json.loads(re.findall(r'id="data">(.*?)</script>', page.read_text(encoding="utf-8"), re.S)[0])
+    assert len(data["samples"]) == 1
 
 
 BAD = {

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from netgraph.errors import RenderError
 from netgraph.graph import blocks as ops
-from netgraph.render.canvas.frozen import Frozen, agrees
-from netgraph.render.canvas.numbers import halved
+from netgraph.render.canvas.activations import CERTAIN, FUNCTIONS, secant
+from netgraph.render.canvas.frozen import Frozen
 from netgraph.render.canvas.stored import Stored
 
 if TYPE_CHECKING:
@@ -18,50 +18,8 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-LESION_TOLERANCE = 1e-2
-"""How far a pass with the page's float16 weights may be from the network's outputs, relative to the largest."""
 KINDS = frozenset(("linear", "conv", "skip", "bias", "mean", "pool", ""))
 """Blocks whose weights are fixed: what they read they multiply, whatever the input."""
-
-
-def _erf(z: Array) -> Array:
-    from scipy.special import erf
-
-    return np.asarray(erf(z))
-
-
-FUNCTIONS: dict[str | None, Callable[[Array], Array]] = {
-    None: lambda z: z,
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
-    "tanh": np.tanh,
-    "sigmoid": lambda z: 1 / (1 + np.exp(-np.clip(z, -700, 700))),
-    "gelu": lambda z: 0.5 * z * (1 + _erf(z / np.sqrt(2))),
-    "silu": lambda z: z / (1 + np.exp(-np.clip(z, -700, 700))),
-    "elu": lambda z: np.where(z > 0, z, np.expm1(np.minimum(z, 0))),
-    "softplus": lambda z: np.logaddexp(0, z),
-    "hardtanh": lambda z: np.clip(z, -1, 1),
-    "relu6": lambda z: np.clip(z, 0, 6),
-    "hardswish": lambda z: z * np.clip(z + 3, 0, 6) / 6,
-    "hardsigmoid": lambda z: np.clip(z + 3, 0, 6) / 6,
-}
-"""Name of an activation function, as layers have it, and the function; the viewer's ``forward.ts`` has the same."""
-CERTAIN = frozenset((None, "relu", "tanh", "sigmoid", "silu", "hardswish", "hardsigmoid"))
-"""Those that have no parameter and no variants, so that their name says all of them."""
-
-
-def follows(graph: Graph, stored: Sequence[Stored], frozen: Sequence[Frozen], outputs: Sequence[Array]) -> bool:
-    """Whether a pass with the page's own numbers gives the outputs, so that vertices can be lesioned there."""
-    if not _known(graph) or any(own is not None for at in frozen for own in at.weights):
-        return False
-    last = output_vertices(graph)
-    weights = [halved(mine.weight).astype(np.float64) for mine in stored]
-    for at, expected in zip(frozen, outputs, strict=True):
-        held = {layer.name: at.z[layer.vertices] for layer in sources(graph)}
-        got = run(graph, stored, weights, held, at.bias)[0][last]
-        if not agrees(got, expected, LESION_TOLERANCE):
-            return False
-    return True
 
 
 def run(
@@ -75,7 +33,7 @@ def run(
         for mine, own in zip(stored, weights, strict=True):
             if mine.block.target == layer.name:
                 z[here] += ops.matvec(mine.operator(own), activation[graph.layer(mine.block.source).vertices])
-        activation[here] = FUNCTIONS[layer.activation](z[here])
+        activation[here] = FUNCTIONS[layer.activation][0](z[here])
     return activation, z
 
 
@@ -98,23 +56,10 @@ def at_input(graph: Graph, stored: Sequence[Stored], values: Array) -> Frozen:
     gates, constants = [], []
     for mine in stored:
         layer = graph.layer(mine.block.source)
-        gate, constant = secant(FUNCTIONS[layer.activation], z[layer.vertices])
+        gate, constant = secant(FUNCTIONS[layer.activation][0], z[layer.vertices])
         gates.append(gate)
         constants.append(constant)
     return Frozen(activation, z, bias, gates, constants, [None] * len(stored))
-
-
-def secant(function: Callable[[Array], Array], z: Array) -> tuple[Array, Array]:
-    """(gate, constant) with φ(z) = gate · z + constant.
-
-    >>> secant(FUNCTIONS["sigmoid"], np.array([0.0]))
-    (array([0.25]), array([0.5]))
-    """
-    at_zero = function(np.zeros(1))[0]
-    near = np.abs(z) < 1e-6
-    slope = (function(np.array([1e-6])) - function(np.array([-1e-6])))[0] / 2e-6
-    safe = np.where(near, 1.0, z)
-    return np.where(near, slope, (function(safe) - at_zero) / safe) + 0.0, np.full(len(z), at_zero)
 
 
 def check(graph: Graph, stored: Sequence[Stored]) -> Layer:
@@ -139,6 +84,13 @@ def check(graph: Graph, stored: Sequence[Stored]) -> Layer:
     unknown = [layer.activation for layer in graph.layers if layer.activation not in CERTAIN]
     if unknown:
         raise RenderError(f"inputs: the name {unknown[0]!r} does not say all of what that function computes; {mend}")
+    readers = [mine.block.source for mine in stored]
+    twice = [v.name for v in graph.layers if v.activation is not None and readers.count(v.name) > 1]
+    if twice:  # one of them may read what stands before the function
+        raise RenderError(
+            f"inputs: several blocks read layer {twice[0]!r}, and the graph does not say which of them reads it before "
+            f"its activation function; {mend}"
+        )
     entries = [layer for layer in sources(graph) if layer.kind not in ("bias", "constant")]
     if len(entries) != 1:
         raise RenderError(f"inputs: this graph has {len(entries)} layers that nothing feeds, expected one; {mend}")
@@ -174,7 +126,3 @@ def output_vertices(graph: Graph) -> slice:
     """Where the outputs lie in an array with one entry a vertex."""
     last = output_layer(graph)
     return graph.layers[last].vertices if last >= 0 else slice(0, 0)
-
-
-def _known(graph: Graph) -> bool:
-    return all(layer.activation in FUNCTIONS for layer in graph.layers)

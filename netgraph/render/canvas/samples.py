@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netgraph.errors import RenderError
-from netgraph.render.canvas import forward, framed, pictures
+from netgraph.render.canvas import forward, framed, lesions, pictures
 from netgraph.render.canvas.framed import Outputs
 from netgraph.render.canvas.frozen import Frozen, frozen_data, of_graph, says
 from netgraph.render.canvas.inputs import Inputs, as_array, classes_of
@@ -106,8 +106,8 @@ def _computed(graph: Graph, stored: Sequence[Stored], network: Any, inputs: Inpu
 
 def _shown_frozen(graph: Graph, stored: Sequence[Stored], frozen: list[Frozen], outputs: Array) -> Shown:
     samples = [_sample(f"input {i}", outputs[i], frozen_data(at), []) for i, at in enumerate(frozen)]
-    lesions = forward.follows(graph, stored, frozen, list(outputs.astype(np.float64)))
-    return Shown("computed", lesions, samples)
+    again = lesions.follows(graph, stored, frozen, list(outputs.astype(np.float64)))
+    return Shown("computed", again, samples)
 
 
 def _without_network(graph: Graph, stored: Sequence[Stored], inputs: Inputs) -> Shown:
