@@ -32,7 +32,6 @@ interface Style {
   lineCap: CanvasLineCap;
   dash: string;
   transform: string;
-  clip: string;
 }
 
 /** How far the line of letters stands below the named height, in font sizes. */
@@ -51,13 +50,11 @@ export class Markup implements Style {
   lineCap: CanvasLineCap = "butt";
   dash = "";
   transform = "";
-  clip = "";
   imageSmoothingEnabled = true;
   imageSmoothingQuality: ImageSmoothingQuality = "low";
 
   readonly parts: string[] = [];
   private path = "";
-  private clips = 0;
   private readonly kept: Style[] = [];
   /** Text whose halo was drawn and whose letters follow. */
   private halo: { words: string; stroke: string } | null = null;
@@ -72,10 +69,10 @@ export class Markup implements Style {
 
   save(): void {
     const { fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline } = this;
-    const { lineJoin, lineCap, dash, transform, clip } = this;
+    const { lineJoin, lineCap, dash, transform } = this;
     this.kept.push({
       ...{ fillStyle, strokeStyle, lineWidth, globalAlpha, font, textAlign, textBaseline },
-      ...{ lineJoin, lineCap, dash, transform, clip },
+      ...{ lineJoin, lineCap, dash, transform },
     });
   }
 
@@ -140,13 +137,6 @@ export class Markup implements Style {
     this.element("rect", this.box(x, y, width, height) + ` fill="none"${this.stroked()}`);
   }
 
-  /** Clips what follows, until `restore`, to the path. */
-  clipPath(): void {
-    const name = `clip${++this.clips}`;
-    this.parts.push(`<clipPath id="${name}"><path d="${this.path}"/></clipPath>`);
-    this.clip = name;
-  }
-
   measureText(words: string): TextMetrics {
     this.ruler.font = this.font;
     return this.ruler.measureText(words);
@@ -191,9 +181,8 @@ export class Markup implements Style {
 
   private element(name: string, attributes: string, words?: string): void {
     const transform = this.transform ? ` transform="${this.transform}"` : "";
-    const clip = this.clip ? ` clip-path="url(#${this.clip})"` : "";
     const end = words === undefined ? "/>" : `>${words}</${name}>`;
-    this.parts.push(`<${name} ${attributes}${transform}${clip}${end}`);
+    this.parts.push(`<${name} ${attributes}${transform}${end}`);
   }
 
   private box(x: number, y: number, width: number, height: number): string {
