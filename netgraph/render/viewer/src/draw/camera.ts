@@ -44,7 +44,8 @@ export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): C
   };
   const go = (wanted: Camera): void => {
     moved();
-    store.set({ camera: within(wanted) });
+    // What lay under the pointer does not lie there any more.
+    store.set({ camera: within(wanted), hovered: null });
   };
   const control: CameraControl = {
     current,

@@ -8,7 +8,6 @@ import type { Frame, Palette, Place } from "./frame";
 import { drawHeadings } from "./headings";
 import { drawMinimap } from "./minimap";
 import { colourer, coloursOf, createStroker, lookOf } from "./strokes";
-import { drawVertices } from "./vertices";
 import { projectionOf, type Size } from "./view";
 
 /** What is to be seen. */
@@ -72,13 +71,13 @@ export function frameOf(
   };
 }
 
-/** Draws the scene over what was there. `budget`: milliseconds for pictures of vertices that were not yet made. */
+/** Draws the scene over what was there; `vertices` draws what lies between the edges and the names. */
 export function drawScene(
   context: CanvasRenderingContext2D,
   scene: Scene,
   engine: Engine,
   trace: Trace | null,
-  budget: number,
+  vertices: (frame: Frame) => void,
 ): void {
   const { size, palette, camera } = scene;
   const [red, green, blue] = palette.background;
@@ -90,7 +89,7 @@ export function drawScene(
   engine.paint(context, camera, size, trace ? FADED : 1);
   if (trace) drawTrace(context, scene, trace);
   const frame = frameOf(context, scene, trace?.vertices ?? null);
-  for (const draw of [(frame: Frame) => drawVertices(frame, budget), drawHeadings, drawMinimap]) {
+  for (const draw of [vertices, drawHeadings, drawMinimap]) {
     context.save();
     draw(frame);
     context.restore();

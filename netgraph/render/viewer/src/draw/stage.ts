@@ -7,6 +7,7 @@ import { createCamera, remembered } from "./camera";
 import { canvas as makeCanvas, createEngine } from "./engine";
 import type { Palette, Place, Stage, Timings } from "./frame";
 import { createPicker, type Picker } from "./hit";
+import { createVertexLayer } from "./layer";
 import { createLoop } from "./loop";
 import { createMatrix } from "./matrix";
 import { roomForNames } from "./names";
@@ -16,6 +17,7 @@ import { listen } from "./pointer";
 import { createTracer, drawScene, frameOf, wantedOf, type Scene } from "./scene";
 import { spritesPending } from "./sprites";
 import { svgOf } from "./svg";
+import { drawVertices } from "./vertices";
 import { projectionOf, type Size } from "./view";
 
 /** Milliseconds for pictures of vertices in a frame: at rest, and while the picture moves. */
@@ -44,6 +46,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   const matrix = createMatrix(grid, model, store);
   const engine = createEngine(model);
   const tracer = createTracer(model);
+  const layer = createVertexLayer();
   const timings: Timings = { decoded: 0, first: 0, complete: 0, frames: [] };
 
   let size: Size = measure();
@@ -112,7 +115,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     if (store.state.view === "matrix") matrix.draw(palette);
     else {
       const scene = sceneOf();
-      drawScene(context, scene, engine, tracer(scene.values, scene.state), budget);
+      const moving = loop.moving && budget < Infinity;
+      drawScene(context, scene, engine, tracer(scene.values, scene.state), (frame) =>
+        layer.draw(context, scene, frame, budget, moving),
+      );
       if (spritesPending()) loop.frame();
     }
     const now = performance.now();
@@ -246,7 +252,9 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
       const own = createEngine(model);
       own.want(wantedOf(scene));
       while (!own.complete) own.work(Infinity);
-      drawScene(made.getContext("2d")!, scene, own, tracer(scene.values, state), Infinity);
+      drawScene(made.getContext("2d")!, scene, own, tracer(scene.values, state), (frame) =>
+        drawVertices(frame, Infinity),
+      );
       return made;
     },
     svg() {

@@ -144,6 +144,9 @@ export interface Strokes {
   wholly?: boolean;
 }
 
+/** A canvas counts in 255 steps: what is fainter is rounded to other hues. */
+const FAINTEST = 0.04;
+
 /** Draws single edges; a canvas is told of a colour only when it changes. */
 export function createStroker(
   context: CanvasRenderingContext2D,
@@ -155,7 +158,7 @@ export function createStroker(
     const colour = colourOf(edge);
     if (colour !== current) context.strokeStyle = styles[colour]!;
     current = colour;
-    context.globalAlpha = alpha;
+    context.globalAlpha = Math.max(FAINTEST, alpha);
     context.lineWidth = width;
     context.beginPath();
     course(context, place, model.blockOf(edge), model.source(edge), model.target(edge), projection, wholly);
