@@ -24,8 +24,8 @@ CLASSES = 12
 """Up to this many classes there are flows to each, where they fit."""
 FEWEST, LEAST = 1_500, 300
 """Rather than fewer edges of every class, more of two classes; and no frame has fewer edges than the second number."""
-EVERY, SINGLE, VERTEX = 8 / 3, 8.0, 16 / 3
-"""Bytes in base64: of a value in a frame of all edges, of one with its place, and of a vertex's flow."""
+EVERY, SINGLE, VERTEX = 8 / 3, 8.0, 32 / 3
+"""Bytes in base64: of a value in a frame of all edges, of one with its place, and of a vertex's flow and share."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,7 @@ def frame(match: Match, stored: Sequence[Stored], target: int, value: float, how
         "value": value,
         "constant": 0.0 if share is None else float(np.asarray(share).sum(dtype=np.float64)),
         "vertex": floats(match.vertices("attribution")) if how.vertices else None,
+        "share": floats(match.vertices("constant_share")) if how.vertices and share is not None else None,
     }
 
 

@@ -4,7 +4,7 @@ import type { Reading } from "../src/core/model";
 import { createModel } from "../src/core/network";
 import { base64, floats, half } from "./encode";
 import { makePage } from "./make";
-import { pass, slopes } from "./referee";
+import { lateConstants, pass, slopes } from "./referee";
 import { awkward, xor } from "./nets";
 import { madeMlp, random, smallPage } from "./pages";
 
@@ -65,6 +65,7 @@ test("values are weight · read · slope, with skips, sparse and double blocks, 
         // Where a sigmoid follows, the target is its value: (σ(z) − ½) / z of every flow.
         const exit = scale || (passed.activation[output + target] - 0.5) / passed.z[output + target];
         const delta = slopes(made, passed, output + target);
+        const late = lateConstants(made, passed, delta);
         const input = model.values(reading({ view: "input", sample, target }));
         const circuit = model.values(reading({ sample, target }));
         let mass = 0;
@@ -80,7 +81,7 @@ test("values are weight · read · slope, with skips, sparse and double blocks, 
         }
         close(circuit.mass, mass);
         for (let v = 0; v < model.n; v++)
-          close(model.flow(v, reading({ sample, target })), passed.z[v] * delta[v] * exit);
+          close(model.flow(v, reading({ sample, target })), (passed.z[v] * delta[v] + late[v]) * exit);
       }
 });
 
@@ -139,6 +140,7 @@ test("framed pages show the frames they have", () => {
       a.value.forEach((value, edge) => close(b.value[edge], value, 2e-3));
       close(b.mass, a.mass, 1e-3);
       close(framed.flow(7, reading({ target })), whole.flow(7, reading({ target })));
+      assert.ok(framed.conservation(reading({ target })) <= 1e-3);
     }
   const missing = framed.values(reading({ target: 1 }));
   assert.deepEqual([missing.known, missing.mass, missing.largest, missing.order.length], [false, 0, 0, 0]);

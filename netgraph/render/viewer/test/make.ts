@@ -2,7 +2,7 @@
 
 import type { BlockData, FrameBlock, LayerData, PageData, SampleData } from "../src/core/contract";
 import { base64, floats, half, rounded } from "./encode";
-import { pass, slopes, starts } from "./referee";
+import { pass, lateConstants, slopes, starts } from "./referee";
 
 export interface MadeLayer {
   name: string;
@@ -143,12 +143,14 @@ function sampleData(made: Made, number: number): SampleData {
           : Array.from({ length: layer.size }, (_, i) => start[at] + i),
       );
       const value = passed.z[first + target];
+      const late = lateConstants(made, passed, delta);
       return {
         target,
         blocks: made.blocks.map((_, at) => frameBlock(flow(at, delta), made.keep)),
         value,
         constant: value - inputs.reduce((sum, vertex) => sum + passed.z[vertex] * delta[vertex], 0),
-        vertex: floats(passed.z.map((z, vertex) => z * delta[vertex])),
+        vertex: floats(passed.z.map((z, vertex) => z * delta[vertex] + late[vertex])),
+        share: floats(passed.bias.map((bias, vertex) => bias * delta[vertex] + late[vertex])),
       };
     }),
   };

@@ -94,3 +94,17 @@ export function slopes(made: Made, passed: Passed, target: number): number[] {
     });
   return delta;
 }
+
+/** What the constants behind each vertex's entry (φ(0) of its activation function) add to its flow. */
+export function lateConstants(made: Made, passed: Passed, delta: number[]): number[] {
+  const start = starts(made.layers);
+  const late = delta.map(() => 0);
+  made.blocks.forEach((block, at) => {
+    const cols = made.layers[block.source].size;
+    for (let j = 0; j < made.layers[block.target].size; j++)
+      for (let i = 0; i < cols; i++)
+        late[start[block.source] + i] +=
+          passed.constant[at][i] * passed.weight[at][j * cols + i] * delta[start[block.target] + j];
+  });
+  return late;
+}

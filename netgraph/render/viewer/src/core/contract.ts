@@ -151,6 +151,7 @@ export interface FrameData {
   /** The target's own value, and what of it comes from biases and constants rather than from inputs. */
   value: number;
   constant: number;
-  /** float32 flow through each vertex; null: not kept. */
+  /** float32 flow through each vertex, and what its biases and constants add to it; null: not kept. */
   vertex: Base64 | null;
+  share: Base64 | null;
 }

@@ -1,6 +1,7 @@
 /** What the edges carry: weights, values read, and their shares of a target. */
 
-import { half, uint32 } from "./decode";
+import { balance, discrepancy } from "./balance";
+import { float32 as floats, half, uint32 } from "./decode";
 import type { FrameBlock, FrameData, PageData } from "./contract";
 import { createForward, type Forward } from "./forward";
 import { activations } from "./activations";
@@ -21,6 +22,7 @@ export interface Flows {
   frame(reading: Reading): FrameData | null;
   values(reading: Reading): EdgeValues;
   conservation(reading: Reading): number;
+  through(reading: Reading): ArrayLike<number> | null;
 }
 
 /** The last few results by key: changing back and forth costs nothing, and memory stays bounded. */
@@ -205,44 +207,44 @@ export function createFlows(data: PageData, wiring: Wiring): Flows {
     return edgeValues(`${what}|${key[what]}`, () => make(reading));
   }
 
-  /** What flows into each vertex, with its bias, against what flows out of it, less the constants on the way. */
-  function conservation(reading: Reading): number {
-    const what = shows(reading);
+  /** Attribution of every vertex: what leaves it towards the target, constants after its entry included. */
+  function through(reading: Reading): ArrayLike<number> | null {
+    if (!computed) {
+      const kept = frame(reading)?.vertex;
+      return kept ? floats(kept, data.count) : null;
+    }
     const at = frozen(reading.sample, reading.lesioned);
     const delta = slope(reading);
-    if (what === "weight" || !at || (what === "circuit" && !delta)) return NaN;
-    const { value } = values(reading);
-    const inflow = new Float64Array(data.count);
-    const outflow = new Float64Array(data.count);
-    const constants = new Float64Array(data.count);
+    if (!at || !delta) return null;
+    const flow = Float64Array.from(at.z, (z, v) => z * delta[v]);
     for (const block of upwards) {
-      const { rows, cols, indptr, indices, start, index } = block;
-      for (let row = 0; row < rows; row++) {
-        let sum = 0;
-        const last = indptr ? indptr[row + 1] : (row + 1) * cols;
-        for (let i = indptr ? indptr[row] : row * cols; i < last; i++) {
-          sum += value[start + i];
-          outflow[block.source.start + (indices ? indices[i] : i - row * cols)] += value[start + i];
-        }
-        inflow[block.target.start + row] += sum;
-      }
-      if (what === "circuit" && delta && at.constant[index].some((constant) => constant !== 0)) {
-        const down = pullDown(block, at.weight[index], delta);
-        for (let i = 0; i < cols; i++) constants[block.source.start + i] += at.constant[index][i] * down[i];
-      }
+      const constant = at.constant[block.index];
+      if (constant.every((value) => value === 0)) continue;
+      const down = pullDown(block, at.weight[block.index], delta);
+      for (let i = 0; i < block.cols; i++) flow[block.source.start + i] += constant[i] * down[i];
     }
-    let largest = 0;
-    let worst = 0;
-    for (let v = 0; v < data.count; v++) {
-      const entered = wiring.into[wiring.layerOf(v).index].length > 0;
-      const factor = what === "circuit" && delta ? delta[v] : 1;
-      const through = at.z[v] * factor;
-      largest = Math.max(largest, Math.abs(through));
-      if (entered) worst = Math.max(worst, Math.abs(inflow[v] + at.bias[v] * factor - through));
-      if (what === "circuit" && v !== targetOf(reading))
-        worst = Math.max(worst, Math.abs(through + constants[v] - outflow[v]));
+    return flow;
+  }
+
+  /** What flows into each vertex, with what its bias and constants add, against what flows through it and out. */
+  function conservation(reading: Reading): number {
+    const what = shows(reading);
+    const flow = through(reading);
+    if (what === "weight" || !flow) return NaN;
+    const { inflow, outflow } = balance(upwards, values(reading).value, data.count);
+    const exit = (v: number): number => (v === targetOf(reading) ? 0 : flow[v] - outflow[v]);
+    if (!computed) {
+      const kept = what === "circuit" ? frame(reading) : null;
+      // Contributions, and the strongest edges alone, need not add up.
+      if (!kept?.share || kept.blocks.some(({ at }) => at !== null)) return NaN;
+      const share = floats(kept.share, data.count);
+      return discrepancy(wiring, flow, (v) => [inflow[v] + share[v] - flow[v], exit(v)]);
     }
-    return largest > 0 ? worst / largest : 0;
+    const at = frozen(reading.sample, reading.lesioned)!;
+    const delta = slope(reading)!;
+    return what === "circuit"
+      ? discrepancy(wiring, flow, (v) => [inflow[v] + (at.bias[v] - at.z[v]) * delta[v], exit(v)])
+      : discrepancy(wiring, at.z, (v) => [inflow[v] + at.bias[v] - at.z[v], 0]);
   }
 
   return {
@@ -253,5 +255,6 @@ export function createFlows(data: PageData, wiring: Wiring): Flows {
     frame,
     values,
     conservation,
+    through,
   };
 }

@@ -82,13 +82,7 @@ export function createModel(page: PageData): Model {
     shares: (outputs) => (data.softmax ? softmax(outputs) : outputs.slice()),
     activation: (vertex, reading) =>
       (flows.frozen(reading.sample, reading.lesioned) ?? samples[reading.sample])?.activation[vertex] ?? NaN,
-    flow(vertex, reading) {
-      const slope = flows.slope(reading);
-      const at = flows.frozen(reading.sample, reading.lesioned);
-      if (slope && at) return slope[vertex] * at.z[vertex];
-      const kept = flows.frame(reading)?.vertex;
-      return kept ? float32(kept, data.count)[vertex] : NaN;
-    },
+    flow: (vertex, reading) => flows.through(reading)?.[vertex] ?? NaN,
     conservation: flows.conservation,
     pictures: createPictures(data, wiring, flows, samples, names.name),
   };
