@@ -95,7 +95,7 @@ export function lookOf(share: number, ink: number): Look {
   const strength = Number.isFinite(share) ? Math.max(0, Math.min(1, share)) : 0;
   return {
     alpha: Math.min(1, (0.12 + 0.85 * strength ** 0.6) * ink),
-    width: (0.5 + 2.6 * strength) * Math.max(0.3, ink),
+    width: Math.max(0.6, (0.5 + 2.6 * strength) * Math.max(0.3, ink)),
   };
 }
 
@@ -144,8 +144,8 @@ export interface Strokes {
   wholly?: boolean;
 }
 
-/** A canvas counts in 255 steps: what is fainter is rounded to other hues. */
-const FAINTEST = 0.04;
+/** A canvas counts in 255 steps: what is fainter, or thinner than 0.6 pixels, is rounded to other hues. */
+const FAINTEST = 0.05;
 
 /** Draws single edges; a canvas is told of a colour only when it changes. */
 export function createStroker(
