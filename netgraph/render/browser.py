@@ -29,6 +29,10 @@ PATIENCE = 30_000
 that every edge of the largest page is drawn by then (the page draws in slices, and says so by ``data-complete``)."""
 
 
+SCHEMES = {"dark": 0, "light": 1}
+"""As Blink numbers what a system wishes."""
+
+
 def chromium() -> str:
     """Path of the browser: the variable ``NETGRAPH_CHROMIUM``, or the first of the common names on the search path."""
     named = os.environ.get("NETGRAPH_CHROMIUM")
@@ -46,8 +50,11 @@ def chromium() -> str:
     )
 
 
-def screenshot(html: str, width: int, height: int) -> bytes:
-    """The page in a window of that size, as PNG. The browser gets a fresh profile and nothing but the file."""
+def screenshot(html: str, width: int, height: int, theme: str | None = None) -> bytes:
+    """The page in a window of that size, as PNG. The browser gets a fresh profile and nothing but the file.
+
+    ``theme``: what the system is to wish, "dark" or "light"; None: whatever it does wish, light as a rule.
+    """
     if not (200 <= width <= 8000 and 200 <= height <= 8000):
         raise RenderError(f"width={width}, height={height}: a picture has 200 to 8000 pixels a side")
     program = chromium()
@@ -56,8 +63,9 @@ def screenshot(html: str, width: int, height: int) -> bytes:
         page.write_text(html, encoding="utf-8")
         # Chromium's sandbox refuses to start for the superuser, as in most containers.
         sandbox = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        wish = [] if theme is None else [f"--blink-settings=preferredColorScheme={SCHEMES[theme]}"]
         command = [
-            program, *FLAGS, *sandbox, f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
+            program, *FLAGS, *sandbox, *wish, f"--user-data-dir={folder}/profile", f"--window-size={width},{height}",
             f"--virtual-time-budget={PATIENCE}", f"--screenshot={picture}", page.as_uri(),
         ]  # fmt: skip
         try:

@@ -10,7 +10,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from netgraph.errors import RenderError
+from netgraph.errors import RenderError, unknown
 
 INLINE = 4_000_000
 """Pages above this many bytes are not put into a notebook but beside it."""
@@ -51,25 +51,36 @@ class View:
         """
         return _write(Path(path), self.html.encode("utf-8"), "page.html")
 
-    def png(self, path: str | os.PathLike[str] | None = None, width: int = 1280, height: int = 800) -> bytes:
+    def png(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        width: int = 1280,
+        height: int = 800,
+        theme: str | None = None,
+    ) -> bytes:
         """A picture of the page, made by a Chromium or Chrome on this machine.
 
         Parameters
         ----------
         path : where to write it, too; None for nowhere.
         width, height : of the window, in pixels.
+        theme : "dark" or "light"; None: as the system wishes, light as a rule. A page that was rendered with a theme
+            of its own keeps it.
 
         Returns
         -------
-        The PNG file's bytes. Its theme is light unless the page was rendered with ``theme="dark"``.
+        The PNG file's bytes.
 
         Raises
         ------
+        UnknownName : another theme.
         RenderError : there is no such browser (the variable ``NETGRAPH_CHROMIUM`` names one), or it failed.
         """
-        from netgraph.render.browser import screenshot
+        from netgraph.render.browser import SCHEMES, screenshot
 
-        picture = screenshot(self.html, width, height)
+        if theme is not None and theme not in SCHEMES:
+            raise unknown("theme", theme, SCHEMES)
+        picture = screenshot(self.html, width, height, theme)
         if path is not None:
             _write(Path(path), picture, "page.png")
         return picture
