@@ -34,6 +34,7 @@ class Request:
     truth: Any = None
     classes: Sequence[object] | None = None
     samples: int = LIMIT
+    target: int | None = None
 
 
 def render(
@@ -118,7 +119,7 @@ def render(
     """
     from netgraph.render.canvas.subject import checked_network, subject
 
-    graph, behind = subject(drawn, checked_network(network))
+    graph, behind, target = subject(drawn, checked_network(network))
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)
     if theme not in THEMES:
@@ -134,7 +135,18 @@ def render(
             'for the page that takes inputs=, truth= and classes= (backend="canvas")'
         )
     request = Request(
-        None if top is None else int(top), weight, color, size, theme, title, labels, inputs, truth, classes, samples
+        None if top is None else int(top),
+        weight,
+        color,
+        size,
+        theme,
+        title,
+        labels,
+        inputs,
+        truth,
+        classes,
+        samples,
+        target,
     )
     draw: Callable[[Any, Request, Any], View] = import_module(BACKENDS[backend]).draw
     view = draw(graph, request, behind)

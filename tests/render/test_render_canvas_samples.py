@@ -286,7 +286,9 @@ def test_canvas_a_circuit_shows_its_own_edges_at_any_input() -> None:
         best = int(outputs[i].argmax())
         assert sample["prediction"] == (classes.index(best) if best in classes else None)
         assert sample["label"] == (classes.index(labels[i]) if labels[i] in classes else None)
-    frame = next(f for f in page.samples[0]["frames"] if f["target"] == classes.index(3))
+    assert {f["target"] for sample in page.samples for f in sample["frames"]} == {classes.index(3)}
+    assert "Flows are kept for the class that the circuit was found for." in page.data["notes"]
+    frame = page.samples[0]["frames"][0]
     whole = net.graph(inputs=images[:1], target=3)
     for data, values, block in zip(page.blocks, frame["blocks"], circuit.graph.blocks, strict=True):
         flow = page.matrix(data, frame_values(page, data, values))

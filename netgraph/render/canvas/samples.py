@@ -54,7 +54,9 @@ def shown(graph: Graph, stored: Sequence[Stored], network: Any, request: Request
     if network is None:
         seen = _without_network(graph, stored, inputs)
     else:
-        seen = _computed(graph, stored, network, inputs) or _framed(graph, stored, network, inputs, truth)
+        seen = _computed(graph, stored, network, inputs) or _framed(
+            graph, stored, network, inputs, truth, request.target
+        )
         seen.kernels = _kernels(graph, stored, network)
     labels = truth if seen.outputs is None else [None if k is None else seen.outputs.position(k) for k in truth]
     strip = _pictures(inputs, graph) or [None] * inputs.count
@@ -120,17 +122,25 @@ def _without_network(graph: Graph, stored: Sequence[Stored], inputs: Inputs) -> 
     return _shown_frozen(graph, stored, frozen, outputs)
 
 
-def _framed(graph: Graph, stored: Sequence[Stored], network: Any, inputs: Inputs, truth: list[int | None]) -> Shown:
-    """Finished flows: a graph of each input and each class that there is room for."""
+def _framed(
+    graph: Graph,
+    stored: Sequence[Stored],
+    network: Any,
+    inputs: Inputs,
+    truth: list[int | None],
+    only: int | None,
+) -> Shown:
+    """Finished flows: a graph of each input and each class that there is room for; of a circuit to its own class."""
     granularity, options = str(graph.meta.get("granularity", "channel")), _options(graph)
     whole = network.graph(granularity=granularity, **options)
     ends = Outputs.of(graph, whole, as_array(network.outputs(inputs.rows(0, inputs.count))))
-    how = framed.plan(inputs.count, len(ends.aims), sum(map(len, stored)), graph.n)
+    own = None if only is None else ends.position(only)
+    how = framed.plan(inputs.count, len(ends.aims) if own is None else 1, sum(map(len, stored)), graph.n)
     maps = _Maps(graph, network, pictures.map_side(graph, inputs.count))
     samples, part = [], False
     for i in range(inputs.count):
         frames, contribution, activation = [], None, np.zeros(graph.n)
-        for target in ends.wanted(i, truth[i], how.all_classes):
+        for target in ends.wanted(i, truth[i], how.all_classes) if own is None else [own]:
             row, aim = inputs.rows(i, i + 1), "prediction" if ends.predicts else ends.aims[target]
             match = Match(graph, network.graph(granularity=granularity, inputs=row, target=aim, **options))
             if ends.predicts:
@@ -148,14 +158,16 @@ def _framed(graph: Graph, stored: Sequence[Stored], network: Any, inputs: Inputs
             sample["prediction"] = ends.position(int(ends.best[i]))
             sample["name"] += f", predicted {ends.best[i]}"
         samples.append(sample)
-    return Shown("framed", False, samples, notes=_framed_notes(ends, how, part), outputs=ends)
+    return Shown("framed", False, samples, notes=_framed_notes(ends, how, part, own), outputs=ends)
 
 
-def _framed_notes(ends: Outputs, how: framed.Plan, part: bool) -> list[str]:
+def _framed_notes(ends: Outputs, how: framed.Plan, part: bool, own: int | None) -> list[str]:
     notes = []
     if how.edges is not None:
         notes.append(f"Flows are kept for the {how.edges:,} strongest edges of each input and class.")
-    if ends.predicts:
+    if own is not None:
+        notes.append("Flows are kept for the class that the circuit was found for.")
+    elif ends.predicts:
         notes.append("Flows are kept for what was predicted.")
     elif ends.best is not None and not how.all_classes:
         notes.append("Flows are kept for the class that was predicted and the true one.")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from netgraph.errors import RenderError
 from netgraph.graph.graph import Graph
@@ -11,8 +14,16 @@ UNITS = 100_000
 """A network of so many units is never drawn by units of itself."""
 
 
-def subject(drawn: Any, network: Any = None) -> tuple[Graph, Any]:
-    """(the graph, the network behind it or None).
+class Subject(NamedTuple):
+    """The graph, the network behind it or None, and the class number that a circuit is for, if any."""
+
+    graph: Graph
+    network: Any
+    target: int | None = None
+
+
+def subject(drawn: Any, network: Any = None) -> Subject:
+    """The graph of what is drawn, and what belongs to it.
 
     Parameters
     ----------
@@ -24,9 +35,9 @@ def subject(drawn: Any, network: Any = None) -> tuple[Graph, Any]:
     RenderError : something without a graph.
     """
     if isinstance(drawn, Graph):
-        return drawn, network if network is not None else drawn.origin
+        return Subject(drawn, network if network is not None else drawn.origin)
     if is_network(drawn):
-        return drawn.graph(granularity=_granularity(drawn)), drawn if network is None else network
+        return Subject(drawn.graph(granularity=_granularity(drawn)), drawn if network is None else network)
     inside = getattr(drawn, "graph", None)
     graph = inside() if callable(inside) and not isinstance(drawn, type) else inside
     if not isinstance(graph, Graph):
@@ -34,7 +45,7 @@ def subject(drawn: Any, network: Any = None) -> tuple[Graph, Any]:
             f"render draws a netgraph Graph, or a Network, Circuit or Modules, which have one; got "
             f"{type(drawn).__name__}"
         )
-    return graph, network if network is not None else graph.origin
+    return Subject(graph, network if network is not None else graph.origin, _target(drawn))
 
 
 def is_network(thing: Any) -> bool:
@@ -54,6 +65,15 @@ def checked_network(network: Any) -> Any:
             f"network: expected a traced network, got {type(network).__name__}; netgraph.trace(model, shape) makes one"
         )
     return network
+
+
+def _target(circuit: Any) -> int | None:
+    """The class that a circuit was found for: 3, or ("logit", 3)."""
+    settings = getattr(circuit, "settings", None)
+    target = settings.get("target") if isinstance(settings, Mapping) else None
+    if isinstance(target, tuple) and len(target) == 2 and isinstance(target[0], str):
+        target = target[1]
+    return int(target) if isinstance(target, (int, np.integer)) and not isinstance(target, bool) else None
 
 
 def _granularity(network: Any) -> str:
