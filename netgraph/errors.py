@@ -102,7 +102,8 @@ def unknown(kind: str, name: object, known: Iterable[str], where: str = "") -> U
     "unknown measure 'pagerankk': did you mean 'pagerank'? Known: katz, pagerank"
     """
     names = [str(k) for k in known]
-    near = difflib.get_close_matches(str(name), names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    folded = {known.lower(): known for known in names}
+    near = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.5)
+    hint = f"did you mean {folded[near[0]]!r}? " if near else ""
     shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
     return UnknownName(f"unknown {kind} {str(name)!r}{where}: {hint}Known: {shown or 'none'}")

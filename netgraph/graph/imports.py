@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,7 +46,7 @@ def from_pandas(vertices: pd.DataFrame | None, edges: pd.DataFrame, directed: bo
 
     Raises
     ------
-    UnknownName : a column that is missing, or an edge whose end is no vertex.
+    UnknownName : a column that is missing, a misspelt ``weight``, or an edge whose end is no vertex.
     GraphError : doubled ids, an edge from a vertex to itself, or a directed cycle: such a graph has no layers.
 
     >>> import pandas as pd
@@ -89,6 +91,7 @@ def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
 
     Raises
     ------
+    UnknownName : no edge has that attribute, where it was named or another one looks like it.
     GraphError : two nodes of the same text, an edge from a node to itself, or a directed cycle.
 
     >>> import networkx as nx
@@ -102,6 +105,12 @@ def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
     vertices = pd.DataFrame([{**_readable(data), "id": i} for i, data in zip(ids, graph.nodes.values(), strict=True)])
     if not ids:
         vertices = pd.DataFrame({"id": pd.Series([], dtype=object)})
+    if weight is not None and graph.number_of_edges():
+        names = dict.fromkeys(str(name) for *_, data in graph.edges(data=True) for name in data)
+        if weight == "weight":
+            refuse_misspelt_weight(names, "at the edges", "edge attribute")
+        elif weight not in names:
+            raise unknown("edge attribute", weight, names, " (weight=None makes every edge weigh 1)")
     rows = [
         {
             **{str(n): value for n, value in data.items() if n != weight and (n == "kind" or _is_number(value))},
@@ -115,6 +124,14 @@ def from_networkx(graph: Any, weight: str | None = "weight") -> Graph:
     return from_pandas(vertices, edges, directed=bool(graph.is_directed()))
 
 
+def refuse_misspelt_weight(names: Iterable[str], where: str, kind: str = "column") -> None:
+    """Ask about a ``weigth``, by which nobody means that all edges weigh alike."""
+    names = list(names)
+    folded = [name.lower() for name in names]
+    if "weight" not in names and difflib.get_close_matches("weight", folded, n=1, cutoff=0.8):
+        raise unknown(kind, "weight", names, f" {where}, without which every edge would weigh 1")
+
+
 def _ends(vertices: pd.DataFrame | None, edges: pd.DataFrame) -> tuple[Array, Array, Array]:
     """(ids as given, as text; number of each edge's source; of its target)."""
     import pandas as pd
@@ -126,6 +143,7 @@ def _ends(vertices: pd.DataFrame | None, edges: pd.DataFrame) -> tuple[Array, Ar
     for name in ("source", "target"):
         if name not in edges.columns:
             raise unknown("column", name, map(str, edges.columns), " in the edge table")
+    refuse_misspelt_weight(map(str, edges.columns), "in the edge table")
     if vertices is not None and "id" not in vertices.columns:
         raise unknown("column", "id", map(str, vertices.columns), " in the vertex table")
     ends = [edges[name].to_numpy(dtype=object) for name in ("source", "target")]

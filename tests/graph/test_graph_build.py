@@ -126,6 +126,13 @@ def test_a_circle_is_spelled_out() -> None:
             GraphError,
             "edge column 'weight' holds values that are no numbers",
         ),
+        (
+            None,
+            {"source": ["a"], "target": ["b"], "weigth": [0.5]},
+            UnknownName,
+            "'weight' in the edge table, without which every edge would weigh 1: did you mean 'weigth'",
+        ),
+        (None, {"source": ["a"], "target": ["b"], "WEIGHT": [0.5]}, UnknownName, "did you mean 'WEIGHT'"),
     ],
 )
 def test_tables_that_are_no_graph(
@@ -133,6 +140,22 @@ def test_tables_that_are_no_graph(
 ) -> None:
     with pytest.raises(error, match=message):
         Graph.from_pandas(None if vertices is None else pd.DataFrame(vertices), pd.DataFrame(table))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "asked", "message"),
+    [
+        ("weigth", "weight", "unknown edge attribute 'weight' at the edges, .* weigh 1: did you mean 'weigth'"),
+        ("cost", "csot", "'csot' .weight=None makes every edge weigh 1.: did you mean 'cost'"),
+    ],
+)
+def test_a_misspelt_weight_in_networkx_is_asked_about(attribute: str, asked: str, message: str) -> None:
+    theirs = nx.DiGraph()
+    theirs.add_edge("a", "b", **{attribute: 2.0})
+    with pytest.raises(UnknownName, match=message):
+        Graph.from_networkx(theirs, weight=asked)
+    assert Graph.from_networkx(theirs, weight=attribute).to_scipy().sum() == 2.0
+    assert Graph.from_networkx(theirs, weight=None).to_scipy().sum() == 1.0
 
 
 def test_ids_that_are_numbers_get_a_letter_and_keep_their_label() -> None:

@@ -19,6 +19,7 @@ from netgraph.graph.checking.sheet import Sheet
 from netgraph.graph.columns import to_pandas_frame
 from netgraph.graph.formats.profiles import PROFILES, QUANTITIES
 from netgraph.graph.graph import Graph
+from netgraph.graph.imports import refuse_misspelt_weight
 from netgraph.graph.names import TAKEN_FOR_MISSING
 
 Array = np.ndarray[Any, Any]
@@ -127,8 +128,8 @@ def _weight(columns: list[str], ends: tuple[str, str], path: Path) -> tuple[str 
             made = {name for name, held in profile.edges.items() if held != "kind"}
             return profile.column_of("weight"), [name for name in rest if name not in made]
     weight = next((name for name in rest if name.lower() == "weight"), None)
-    if weight is None and difflib.get_close_matches("weight", [name.lower() for name in rest], n=1, cutoff=0.8):
-        raise unknown("column", "weight", rest, f" in {path}, without which every edge would weigh 1")
+    if weight is None:
+        refuse_misspelt_weight(rest, f"in {path}")
     return weight, [name for name in rest if name != weight and (name == "kind" or name not in QUANTITIES)]
 
 
