@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Block, EdgeValues, Layer } from "../src/core/model";
-import { binned, heated, tickStep } from "../src/draw/bins";
+import { binned, heated, wholeStep } from "../src/draw/bins";
 import { detailOf } from "../src/draw/headingplan";
 import { escaped, Markup, rounded } from "../src/draw/markup";
 import { mix, shorten } from "../src/draw/text";
@@ -70,7 +70,7 @@ test("a block whose weak edges were left out shows the sums that came with it", 
 
 test("marks of an axis have round steps", () => {
   assert.deepEqual(
-    [tickStep(10, 20), tickStep(500, 12), tickStep(784, 10), tickStep(9, 1)],
+    [wholeStep(10, 20), wholeStep(500, 12), wholeStep(784, 10), wholeStep(9, 1)],
     [1, 50, 100, 10],
   );
 });

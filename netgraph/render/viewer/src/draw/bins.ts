@@ -1,5 +1,6 @@
 /** A block's edges as cells of a heat map: one a pair of vertices, or one for several, which shows their strongest. */
 
+import { tickStep } from "d3-array";
 import type { Block, EdgeValues } from "../core/model";
 
 export interface Bins {
@@ -86,9 +87,5 @@ export function heated(
   };
 }
 
-/** Round steps for the marks of an axis of `size` numbers: at most `most` of them. */
-export function tickStep(size: number, most: number): number {
-  const least = size / Math.max(1, most);
-  const power = 10 ** Math.floor(Math.log10(Math.max(1, least)));
-  return Math.max(1, [1, 2, 5, 10].map((each) => each * power).find((each) => each >= least) ?? 10 * power);
-}
+/** Round steps for the marks of an axis of `size` whole numbers: about `most` of them. */
+export const wholeStep = (size: number, most: number): number => Math.max(1, tickStep(0, size, most));

@@ -65,8 +65,11 @@ export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): C
 
   const embedded = window.parent !== window;
   followGestures(canvas, {
-    pan: control.panBy,
-    zoom: control.zoomBy,
+    current,
+    within,
+    range: () => limits().range,
+    size,
+    go,
     // Inside a notebook the wheel scrolls the notebook until the picture has been clicked.
     wheeled: (event) => event.ctrlKey || !embedded || document.activeElement === canvas,
   });

@@ -1,80 +1,68 @@
-/** Wheel, drag, pinch and double click on the picture, told as moves and zooms in CSS pixels. */
+/** Wheel, drag, pinch and double click on the picture, as d3-zoom understands them. */
+
+import { select } from "d3-selection";
+import { zoom, zoomIdentity, type ZoomTransform } from "d3-zoom";
+import type { Camera } from "../core/state";
+import type { Size } from "./view";
 
 export interface Gestures {
-  pan(dx: number, dy: number): void;
-  /** About a point of the canvas, which stays where it is. */
-  zoom(factor: number, x: number, y: number): void;
+  /** The camera that a gesture starts from: keys and buttons move it, too. */
+  current(): Camera;
+  /** The same camera, or the nearest that is allowed. */
+  within(camera: Camera): Camera;
+  range(): readonly [number, number];
+  size(): Size;
+  go(camera: Camera): void;
   /** Whether a turn of the wheel is meant for the picture. */
   wheeled(event: WheelEvent): boolean;
 }
 
 /** CSS pixels that a pointer may tremble during a click. */
 const TREMBLE = 4;
-/** Doublings of the zoom per pixel, line and page of the wheel; a pinch on a touchpad comes as ten times less. */
-const WHEEL: Record<number, number> = { 0: 0.002, 1: 0.05, 2: 1 };
-const TOUCHPAD = 10;
+/** What begins a gesture. */
+const BEGINNINGS = ["wheel", "mousedown", "touchstart", "dblclick"];
 
-export function followGestures(canvas: HTMLCanvasElement, { pan, zoom, wheeled }: Gestures): void {
-  const pointers = new Map<number, { x: number; y: number }>();
-  let travelled = 0;
-
-  const place = (event: MouseEvent): { x: number; y: number } => {
-    const { left, top } = canvas.getBoundingClientRect();
-    return { x: event.clientX - left, y: event.clientY - top };
+export function followGestures(canvas: HTMLCanvasElement, follow: Gestures): void {
+  const { current, within, range, size, go, wheeled } = follow;
+  const cameraOf = ({ x, y, k }: ZoomTransform): Camera => {
+    const { width, height } = size();
+    return { x: (width / 2 - x) / k, y: (height / 2 - y) / k, zoom: k };
   };
-  /** Middle of the fingers, and how far they are apart (1 for a single one). */
-  const grip = (): { x: number; y: number; spread: number } => {
-    const [first, second = first] = [...pointers.values()];
-    const apart = Math.hypot(first!.x - second!.x, first!.y - second!.y);
-    return { x: (first!.x + second!.x) / 2, y: (first!.y + second!.y) / 2, spread: Math.max(1, apart) };
+  const transformOf = ({ x, y, zoom: k }: Camera): ZoomTransform => {
+    const { width, height } = size();
+    return zoomIdentity.translate(width / 2 - x * k, height / 2 - y * k).scale(k);
   };
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button || event.ctrlKey || pointers.size > 1) return;
-    if (!pointers.size) travelled = 0;
-    pointers.set(event.pointerId, place(event));
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pointers.has(event.pointerId)) return;
-    // A button that was let go outside of the window is not reported, but seen now.
-    if (!event.buttons) return release(event);
-    const before = grip();
-    pointers.set(event.pointerId, place(event));
-    const now = grip();
-    travelled +=
-      Math.abs(now.x - before.x) + Math.abs(now.y - before.y) + Math.abs(now.spread - before.spread);
-    if (travelled < TREMBLE) return;
-    if (!canvas.hasPointerCapture(event.pointerId)) canvas.setPointerCapture(event.pointerId);
-    pan(before.x - now.x, before.y - now.y);
-    if (now.spread !== before.spread) zoom(now.spread / before.spread, now.x, now.y);
-  });
-  const release = (event: PointerEvent): void => void pointers.delete(event.pointerId);
-  canvas.addEventListener("pointerup", release);
-  canvas.addEventListener("pointercancel", release);
-  canvas.addEventListener(
-    "click",
-    (event) => {
-      // The end of a drag is no click.
-      if (travelled >= TREMBLE) event.stopImmediatePropagation();
-      travelled = 0;
-    },
-    { capture: true },
-  );
-  canvas.addEventListener(
-    "wheel",
-    (event) => {
-      if (!wheeled(event)) return;
-      event.preventDefault();
-      const { x, y } = place(event);
-      const turns = event.deltaY * (WHEEL[event.deltaMode] ?? WHEEL[0]!) * (event.ctrlKey ? TOUCHPAD : 1);
-      zoom(2 ** -turns, x, y);
-    },
-    { passive: false },
-  );
-  canvas.addEventListener("dblclick", (event) => {
-    const { x, y } = place(event);
-    zoom(event.shiftKey ? 0.5 : 2, x, y);
-  });
+  const behaviour = zoom<HTMLCanvasElement, unknown>()
+    .extent((): [[number, number], [number, number]] => {
+      const { width, height } = size();
+      return [
+        [0, 0],
+        [width, height],
+      ];
+    })
+    .constrain((transform) => transformOf(within(cameraOf(transform))))
+    .filter((event: MouseEvent | TouchEvent) =>
+      event instanceof WheelEvent ? wheeled(event) : !event.ctrlKey && !("button" in event && event.button),
+    )
+    .clickDistance(TREMBLE)
+    // Two loads and two machines show the same: no animation whose middle depends on the clock.
+    .duration(0)
+    .on("zoom", ({ transform, sourceEvent }: { transform: ZoomTransform; sourceEvent: unknown }) => {
+      if (sourceEvent) go(cameraOf(transform));
+    });
+  const picture = select(canvas);
+  // Heard before d3-zoom's own listeners, so that each gesture starts from where the camera stands now.
+  for (const kind of BEGINNINGS)
+    canvas.addEventListener(
+      kind,
+      () => {
+        const [low, high] = range();
+        behaviour.scaleExtent([low, high]);
+        picture.call((on) => behaviour.transform(on, transformOf(current())));
+      },
+      { capture: true, passive: true },
+    );
+  picture.call(behaviour);
   // The browser's own scrolling and zooming by fingers would fight with the picture's.
   canvas.style.touchAction = "none";
 }

@@ -2,7 +2,7 @@
 
 import type { Block, Model } from "../core/model";
 import { counted, number } from "../ui/format";
-import { type Bins, tickStep } from "./bins";
+import { type Bins, wholeStep } from "./bins";
 import type { Palette, Rgb } from "./frame";
 import { css, font, mix, shorten, widthOf, write } from "./text";
 
@@ -101,7 +101,7 @@ export function paintAxes({ context, bins, block, area, palette }: Sheet, names:
     8;
   write(context, counted(block.cols, "source"), after, area.top - 45, ink);
   const acrossScale = width / block.cols;
-  const columnStep = tickStep(block.cols, width / 46);
+  const columnStep = wholeStep(block.cols, width / 54);
   context.fillStyle = css(palette.dim);
   for (let column = 0; column < block.cols; column += columnStep) {
     const x = area.left + (column + 0.5) * acrossScale;
@@ -110,7 +110,7 @@ export function paintAxes({ context, bins, block, area, palette }: Sheet, names:
   }
   const downScale = height / block.rows;
   const named = names !== null && downScale >= 12;
-  const rowStep = named ? 1 : tickStep(block.rows, height / 26);
+  const rowStep = named ? 1 : wholeStep(block.rows, height / 28);
   for (let row = 0; row < block.rows; row += rowStep) {
     const y = area.top + (row + 0.5) * downScale;
     context.fillStyle = css(palette.dim);

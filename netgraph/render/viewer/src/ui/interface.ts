@@ -66,10 +66,7 @@ export function createInterface(model: Model, store: Store, stage: Stage): void 
     search.host,
     button("fit", () => stage.fit(), { title: "show everything (f)" }),
     createSave(page, initial),
-    button("◐", () => act.theme(), {
-      title: "dark or light (t)",
-      attributes: { "aria-label": "dark or light" },
-    }),
+    theme,
     details,
     button("?", () => about.open(), {
       title: "about, and all keys (?)",
