@@ -53,6 +53,14 @@ export function detailOf(layer: Layer, output: boolean, softmax: boolean): strin
   return parts.join(" · ");
 }
 
+/** The same in fewer letters: "16×14×14 · ReLU". */
+export function briefly(layer: Layer, output: boolean, softmax: boolean): string {
+  if (!(layer.grid.length < 2 && layer.shape.length > 2 && layer.shape[0] === layer.size))
+    return detailOf(layer, output, softmax);
+  const shape = layer.shape.join("×");
+  return layer.activation ? `${shape} · ${activation(layer.activation)}` : shape;
+}
+
 /** Headings of the layers that have vertices, from left to right and, in a column, from top to bottom. */
 export function headingsOf(frame: Frame): Heading[] {
   const { context, model, place } = frame;

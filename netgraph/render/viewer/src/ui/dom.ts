@@ -51,7 +51,7 @@ export function press(toggle: HTMLElement, pressed: boolean): void {
 }
 
 /** A part of the panel under its heading. */
-export function section(title: string, ...children: HTMLElement[]): HTMLElement {
+export function section(title: string, ...children: Child[]): HTMLElement {
   return element("section", {}, element("h3", {}, element("span", { text: title })), ...children);
 }
 

@@ -2,13 +2,14 @@
 
 import type { Model } from "../core/model";
 import type { State } from "../core/state";
-import { detailOf } from "../draw/headingplan";
+import { briefly, detailOf } from "../draw/headingplan";
 import type { Page } from "./actions";
 import { answer } from "./answer";
 import { button, element, section } from "./dom";
 import { aligned, className, number, percent } from "./format";
 import { lesionEffect } from "./lesions";
 import { QUANTITY, readingOf } from "./reading";
+import { columnsTold } from "./telling";
 import { pathButton, pathRows, strongest } from "./rows";
 
 const PATHS = 10;
@@ -49,7 +50,10 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
     title: "sum over the inputs: one row for each hidden route (p)",
   });
   group.setAttribute("aria-pressed", String(state.grouped));
-  const part = section(heading, pathRows(page, list, state.grouped ? "route" : "to", "path"));
+  const telling = state.grouped ? "route" : "to";
+  const columns = columnsTold(model, list.paths, telling);
+  const along = columns && element("p", { class: "dim columns", text: columns, title: columns });
+  const part = section(heading, along || null, pathRows(page, list, telling, "path"));
   part.querySelector("h3")?.append(group);
   const told = Number.isFinite(list.coverage)
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
@@ -119,8 +123,16 @@ function layers(page: Page, state: Readonly<State>): HTMLElement {
         "li",
         {},
         fold,
-        element("span", { class: "name", text: layer.name, title: layer.module || layer.name }),
-        element("span", { class: "dim", text: detailOf(layer, layer === model.output, model.data.softmax) }),
+        element(
+          "span",
+          { class: "name", title: layer.module || layer.name },
+          element("bdi", { text: layer.name }),
+        ),
+        element("span", {
+          class: "dim",
+          text: briefly(layer, layer === model.output, model.data.softmax),
+          title: detailOf(layer, layer === model.output, model.data.softmax),
+        }),
       ),
     );
   }

@@ -5,6 +5,7 @@ import type { Page } from "./actions";
 import { button, element } from "./dom";
 import { percent, signed } from "./format";
 import { UNTRACED } from "./reading";
+import { tell, tellWhole, type Telling } from "./telling";
 
 export interface EdgeRow {
   edge: number;
@@ -63,9 +64,6 @@ function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTM
   return tracing(page, made, [row.edge]);
 }
 
-/** How a path is told: all its vertices, all but the end that the heading names, or what lies between two named ends. */
-export type Telling = "whole" | "to" | "route" | "between";
-
 /** Rows of paths: the names along it, its value, its share. */
 export function pathRows(page: Page, { paths }: PathList, telling: Telling, key: string): HTMLElement {
   const list = element("ol", { class: "rows" });
@@ -73,16 +71,10 @@ export function pathRows(page: Page, { paths }: PathList, telling: Telling, key:
   return list;
 }
 
-function tell(page: Page, vertices: readonly number[], telling: Telling): string {
-  const names = vertices.map((vertex) => page.model.name(vertex));
-  if (telling === "between") return names.length > 2 ? "via " + names.slice(1, -1).join(" → ") : "directly";
-  if (telling === "whole" || names.length < 2) return names.join(" → ");
-  return (telling === "route" ? "inputs → " : "") + names.slice(0, -1).join(" → ");
-}
-
 export function pathButton(page: Page, path: Path, telling: Telling, key: string): HTMLButtonElement {
   const { model, act } = page;
-  const text = tell(page, path.vertices, telling);
+  const text = tell(model, path.vertices, telling);
+  const whole = tellWhole(model, path.vertices);
   const value = signed(path.value, 3);
   const share = Number.isFinite(path.share) ? percent(path.share) : "";
   // A path is opened at the first vertex that is not where it begins; a route of hidden vertices at its first.
@@ -90,10 +82,12 @@ export function pathButton(page: Page, path: Path, telling: Telling, key: string
   const made = button("", () => act.select(chosen), {
     class: `row path ${path.value < 0 ? "negative" : "positive"}`,
     key: `${key}:${path.vertices.join()}`,
-    title: `${path.vertices.map((vertex) => model.id(vertex)).join(" → ")}: select ${model.id(chosen)}`,
+    title: `${whole}: select ${model.id(chosen)}`,
   });
   made.append(
-    element("span", { class: "name", text }),
+    // What is left out for the eye's sake is said all the same.
+    element("span", { class: "name", text, attributes: { "aria-hidden": "true" } }),
+    element("span", { class: "unseen", text: whole }),
     element("span", { class: "value", text: value }),
     element("span", { class: "share", text: share }),
   );
