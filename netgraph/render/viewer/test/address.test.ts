@@ -77,6 +77,17 @@ test("a framed page offers the classes that came with it", () => {
   assert.equal(parse(framed, "#class=1", initialState(framed)).target, undefined);
 });
 
+test("the matrix shows weights unless the address says what else", () => {
+  const found = parse(model, "#view=matrix&block=1&of=circuit", initial);
+  assert.deepEqual([found.view, found.block, found.matrixOf], ["matrix", 1, "circuit"]);
+  for (const wrong of ["matrix", "", "weights"])
+    assert.equal(parse(model, `#of=${wrong}`, initial).matrixOf, undefined);
+  const state = { ...initial, view: "matrix" as const, matrixOf: "input" as const };
+  assert.match(hashOf(model, state, initial), /of=input/);
+  assert.equal(readingOf(state).view, "input");
+  assert.equal(readingOf({ ...state, view: "circuit" }).view, "circuit");
+});
+
 test("the CSV holds the edges that are seen, strongest first", () => {
   const state = { ...initial, top: 40, negative: false };
   const values = model.values(readingOf(state));

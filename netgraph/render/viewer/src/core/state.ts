@@ -36,6 +36,8 @@ export interface State {
   lesioned: ReadonlySet<number>;
   /** Block that the matrix view shows. */
   block: number;
+  /** And which quantity of it. */
+  matrixOf: Exclude<ViewName, "matrix">;
   camera: Camera | null;
 }
 

@@ -1,9 +1,9 @@
 /** A pair of layers as a heat map: rows are targets, columns sources. */
 
 import { float32 } from "../core/decode";
-import type { Block, Model, Reading } from "../core/model";
+import type { Block, Model } from "../core/model";
 import type { Store } from "../core/state";
-import { viewTitle } from "../ui/reading";
+import { QUANTITY, readingOf, shownView, viewTitle } from "../ui/reading";
 import { type Bins, binned, heated } from "./bins";
 import type { Palette } from "./frame";
 import { Markup } from "./markup";
@@ -31,11 +31,11 @@ export interface Matrix {
 
 const TOP = 76;
 const BOTTOM = 62;
+/** Share of Σ|value| from which on nothing was left out but roundings. */
+const WHOLE = 0.9995;
 const SCALE = 96;
 /** Sides of a cell are whole device pixels, and no larger than this many CSS pixels. */
 const LARGEST = 44;
-
-const WORDS = { circuit: "attribution", input: "contribution", network: "weight", matrix: "weight" } as const;
 
 export function createMatrix(host: HTMLElement, model: Model, store: Store): Matrix {
   const canvas = host.appendChild(document.createElement("canvas"));
@@ -50,21 +50,24 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
 
   const binsOf = (block: Block, mostRows: number, mostColumns: number): Bins => {
     const { state } = store;
-    const reading: Reading = {
-      view: state.view,
-      sample: state.sample,
-      target: state.target,
-      lesioned: state.lesioned,
-    };
+    const reading = readingOf(state);
     const values = model.values(reading);
     const key = [block, values, state.positive, state.negative, mostRows, mostColumns];
     if (cached && key.every((part, at) => part === cached?.key[at])) return cached.bins;
-    const heat = WORDS[reading.view] === "weight" && !block.whole ? block.heat : null;
+    const heat = shownView(state) === "network" && !block.whole ? block.heat : null;
     const bins = heat
       ? heated(block, { ...heat, absolute: float32(heat.absolute), signed: float32(heat.signed) }, state)
       : binned(block, values, state, mostRows, mostColumns);
     cached = { key, bins };
     return bins;
+  };
+
+  /** Some of its edges, or the flows of some, were left out. */
+  const partly = (block: Block): boolean => {
+    if (!block.whole) return true;
+    if (model.data.flows !== "framed" || shownView(store.state) === "network") return false;
+    const values = model.values(readingOf(store.state));
+    return values.share(values.order.length) < WHOLE;
   };
 
   const draw = (next: Palette): void => {
@@ -83,7 +86,7 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     if (!block) return;
     canvas.setAttribute(
       "aria-label",
-      `Heat map of ${WORDS[store.state.view]}s from ${block.source.name} (${block.cols} columns) to ${block.target.name} (${block.rows} rows)`,
+      `Heat map of ${QUANTITY[shownView(store.state)]}s from ${block.source.name} (${block.cols} columns) to ${block.target.name} (${block.rows} rows)`,
     );
   };
 
@@ -107,10 +110,18 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
       cellWidth,
       cellHeight,
     };
-    const sheet: Sheet = { context: onto, model, block, bins, area, palette: colours };
+    const sheet: Sheet = {
+      context: onto,
+      model,
+      block,
+      bins,
+      area,
+      palette: colours,
+      partial: partly(block),
+    };
     paintCells(sheet);
     paintAxes(sheet, names.names);
-    paintScale(sheet, WORDS[store.state.view]);
+    paintScale(sheet, QUANTITY[shownView(store.state)]);
     paintPoint(sheet, pointed, store.state.selected);
   };
 

@@ -30,6 +30,8 @@ export interface Sheet {
   bins: Bins;
   area: Area;
   palette: Palette;
+  /** Edges of the block have values that did not come with the page. */
+  partial: boolean;
 }
 
 /** Targets' names where they say more than a number. */
@@ -136,7 +138,7 @@ export function paintAxes({ context, bins, block, area, palette }: Sheet, names:
 }
 
 /** The colours with their numbers. */
-export function paintScale({ context, bins, area, palette, block }: Sheet, words: string): void {
+export function paintScale({ context, bins, area, palette, partial }: Sheet, words: string): void {
   const x = area.left + bins.columns * area.cellWidth + 24;
   const height = Math.max(60, Math.min(220, bins.rows * area.cellHeight));
   const y = area.top;
@@ -163,7 +165,7 @@ export function paintScale({ context, bins, area, palette, block }: Sheet, words
   }
   const note = bins.summed
     ? "sums over all edges of a cell"
-    : !block.whole
+    : partial
       ? "only the strongest edges were kept"
       : bins.perRow > 1 || bins.perColumn > 1
         ? "a cell shows its strongest edge"

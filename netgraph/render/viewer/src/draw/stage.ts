@@ -87,7 +87,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
 
   const values = remembered(
     (): EdgeValues => model.values(readingOf(store.state)),
-    () => [store.state.view, store.state.sample, store.state.target, store.state.lesioned],
+    () => {
+      const { view, matrixOf, sample, target, lesioned } = store.state;
+      return [view, matrixOf, sample, target, lesioned];
+    },
   );
 
   function sceneOf(state: Readonly<State> = store.state): Scene {

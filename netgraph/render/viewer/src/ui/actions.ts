@@ -2,11 +2,11 @@
 
 import type { ViewName } from "../core/contract";
 import type { Model } from "../core/model";
-import type { Store } from "../core/state";
+import type { State, Store } from "../core/state";
 import type { Stage } from "../draw/frame";
 import { startingTarget, startingTop } from "./address";
 import { className, counted, percent } from "./format";
-import { readingOf, targetsOf, UNTRACED, viewTitle } from "./reading";
+import { readingOf, targetsOf, UNTRACED, viewsOf, viewTitle } from "./reading";
 
 /** What every part of the interface is given. */
 export interface Page {
@@ -18,6 +18,8 @@ export interface Page {
 
 export interface Actions {
   view(view: ViewName): void;
+  /** What the matrix shows. */
+  matrixOf(quantity: State["matrixOf"]): void;
   sample(sample: number): void;
   target(target: number): void;
   /** The next class (1) or the one before (−1) that there is a circuit for. */
@@ -48,6 +50,11 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       // A number of edges that nobody chose changes with the view: a circuit needs fewer than the weights.
       const untouched = state.top === startingTop(model, state.view);
       store.set({ view, traced: UNTRACED, ...(untouched ? { top: startingTop(model, view) } : {}) });
+      announce(viewTitle(model, store.state));
+    },
+    matrixOf(quantity) {
+      if (!viewsOf(model).includes(quantity)) return;
+      store.set({ matrixOf: quantity, traced: UNTRACED });
       announce(viewTitle(model, store.state));
     },
     sample(sample) {

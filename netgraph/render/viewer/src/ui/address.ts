@@ -47,6 +47,7 @@ export function initialState(model: Model): State {
     folded: new Set(),
     lesioned: new Set(),
     block: 0,
+    matrixOf: "network",
     camera: null,
   };
 }
@@ -89,6 +90,8 @@ export function parse(model: Model, hash: string, initial: State): Partial<State
   if (cut.length && model.data.lesions) found.lesioned = new Set(cut);
   const block = whole(words.get("block"), model.blocks.length - 1);
   if (block !== null) found.block = block;
+  const of = viewsOf(model).find((name) => name === words.get("of"));
+  if (of && of !== "matrix") found.matrixOf = of;
   const camera = cameraOf(words.get("camera"));
   if (camera) found.camera = camera;
   return found;
@@ -115,6 +118,7 @@ export function hashOf(model: Model, state: Readonly<State>, initial: State): st
   for (const layer of state.folded) write("fold", model.layers[layer].name, true);
   for (const lesion of state.lesioned) write("without", model.id(lesion), true);
   write("block", state.block, state.block !== initial.block);
+  write("of", state.matrixOf, state.matrixOf !== initial.matrixOf);
   const { camera } = state;
   if (camera)
     write("camera", [camera.x, camera.y, camera.zoom].map((size) => size.toPrecision(5)).join(","), true);

@@ -4,7 +4,7 @@ import { readPalette } from "../draw/palette";
 import type { Rgb } from "../draw/frame";
 import type { Page } from "./actions";
 import { count } from "./format";
-import { QUANTITY, readingOf, shownEdges, viewTitle } from "./reading";
+import { QUANTITY, readingOf, shownEdges, shownView, viewTitle } from "./reading";
 
 const TOP = 46;
 const BOTTOM = 28;
@@ -51,7 +51,7 @@ export function captioned(
   ] as const) {
     context.fillStyle = css(colour);
     context.fillRect(x, height - 14, 22, 3);
-    x = write(`${QUANTITY[state.view]} ${word}`, x + 28, height - 9, palette.dim, "400 12px") + 22;
+    x = write(`${QUANTITY[shownView(state)]} ${word}`, x + 28, height - 9, palette.dim, "400 12px") + 22;
   }
   return canvas;
 }

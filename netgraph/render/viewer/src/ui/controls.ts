@@ -5,13 +5,20 @@ import type { State } from "../core/state";
 import type { Page } from "./actions";
 import { button, element, press } from "./dom";
 import { className, count, percent } from "./format";
-import { QUANTITY, readingOf, shownEdges, targetsOf, viewsOf } from "./reading";
+import { QUANTITIES, QUANTITY, readingOf, shownEdges, shownView, targetsOf, viewsOf } from "./reading";
 
 const VIEWS: Record<ViewName, { name: string; title: string }> = {
   circuit: { name: "circuit for", title: "which edges made this answer: attribution" },
   input: { name: "this input", title: "what flows at this input: weight × activation" },
   network: { name: "network", title: "the weights, whatever the input" },
   matrix: { name: "matrix", title: "one pair of layers as a heat map" },
+};
+
+/** What the matrix can show. */
+const SHOWN: Record<State["matrixOf"], string> = {
+  network: "weights",
+  input: "this input",
+  circuit: "circuit",
 };
 
 /** Beyond this many, lines are no longer told apart: the density shows the rest. */
@@ -46,7 +53,8 @@ function views({ model, store, act }: Page): Control {
   const chooser = element("select", { attributes: { "aria-label": "class that the circuit is for" } });
   chooser.addEventListener("change", () => {
     act.target(Number(chooser.value));
-    if (store.state.view !== "circuit") act.view("circuit");
+    if (store.state.view === "matrix") act.matrixOf("circuit");
+    else if (store.state.view !== "circuit") act.view("circuit");
   });
   const circuit = buttons.find(([view]) => view === "circuit");
   if (circuit && model.classes.length > 1) circuit[1].after(chooser);
@@ -55,7 +63,7 @@ function views({ model, store, act }: Page): Control {
     host,
     update(state) {
       for (const [view, made] of buttons) press(made, view === state.view);
-      chooser.classList.toggle("on", state.view === "circuit");
+      chooser.classList.toggle("on", shownView(state) === "circuit");
       const targets = targetsOf(model, state.sample);
       if (listed !== targets.join()) {
         listed = targets.join();
@@ -70,8 +78,8 @@ function views({ model, store, act }: Page): Control {
   };
 }
 
-/** Which pair of layers the matrix shows. */
-function pairs({ model, store }: Page): Control {
+/** Which pair of layers the matrix shows, and what of it. */
+function pairs({ model, store, act }: Page): Control {
   const chooser = element("select", { attributes: { "aria-label": "pair of layers" } });
   for (const block of model.blocks) {
     const name = `${block.source.name} → ${block.target.name}`;
@@ -82,11 +90,17 @@ function pairs({ model, store }: Page): Control {
     chooser.append(element("option", { text, attributes: { value: block.index } }));
   }
   chooser.addEventListener("change", () => store.set({ block: Number(chooser.value) }));
+  const quantity = element("select", { attributes: { "aria-label": "what the matrix shows" }, title: "(w)" });
+  const offered = QUANTITIES.filter((view) => viewsOf(model).includes(view));
+  for (const view of offered)
+    quantity.append(element("option", { text: SHOWN[view], attributes: { value: view } }));
+  quantity.addEventListener("change", () => act.matrixOf(quantity.value as State["matrixOf"]));
   return {
-    host: chooser,
+    host: element("div", { class: "pairs" }, chooser, offered.length > 1 ? quantity : null),
     update(state) {
-      chooser.hidden = state.view !== "matrix";
+      for (const each of [chooser, quantity]) each.hidden = state.view !== "matrix";
       chooser.value = String(state.block);
+      quantity.value = state.matrixOf;
     },
   };
 }
@@ -115,7 +129,7 @@ function slider({ model, store, act }: Page): Control {
       const top = Math.min(state.top, values.order.length);
       if (edgesAt(Number(input.value), most) !== top) input.value = String(placeOf(top, most));
       const shown = shownEdges(values, store.state);
-      const quantity = QUANTITY[state.view];
+      const quantity = QUANTITY[shownView(state)];
       const signs = state.positive ? "+ only: " : state.negative ? "− only: " : "neither sign: ";
       const part = shown.length === top ? "" : `${signs}${count(shown.length)} · `;
       const every = model.blocks.every((block) => block.whole)

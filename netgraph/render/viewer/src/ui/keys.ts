@@ -1,7 +1,7 @@
 /** What the keys do: one table, which the page obeys and the about box shows. */
 
 import type { Page } from "./actions";
-import { readingOf, UNTRACED, viewsOf } from "./reading";
+import { QUANTITIES, readingOf, UNTRACED, viewsOf } from "./reading";
 import { strongest } from "./rows";
 
 export interface Key {
@@ -50,6 +50,7 @@ export const KEYS: readonly Key[] = [
     does: "circuit, this input, network, matrix",
     act: chooseView,
   },
+  { keys: ["w"], name: "w", does: "matrix of weights, this input, circuit", act: nextQuantity },
   { keys: ["[", "]"], name: "[ ]", does: "input before, next input", act: chooseSample },
   {
     keys: ["<", ">"],
@@ -121,6 +122,12 @@ function pan({ stage }: Page, key: string): void {
 function chooseView({ model, act }: Page, key: string): void {
   const view = (["circuit", "input", "network", "matrix"] as const)[Number(key) - 1];
   if (view && viewsOf(model).includes(view)) act.view(view);
+}
+
+function nextQuantity({ model, store, act }: Page): void {
+  if (store.state.view !== "matrix") return;
+  const order = QUANTITIES.filter((name) => viewsOf(model).includes(name));
+  act.matrixOf(order[(order.indexOf(store.state.matrixOf) + 1) % order.length] ?? "network");
 }
 
 function chooseSample({ store, act }: Page, key: string): void {

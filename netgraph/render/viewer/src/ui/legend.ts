@@ -1,12 +1,12 @@
 /** Every colour, width, border and picture of the view at hand, explained. */
 
-import type { EdgeValues } from "../core/model";
+import type { EdgeValues, Layer, Model } from "../core/model";
 import type { State } from "../core/state";
 import { inkOf, lookOf } from "../draw/strokes";
 import type { Page } from "./actions";
 import { drawing, element } from "./dom";
 import { className, number } from "./format";
-import { QUANTITY, readingOf } from "./reading";
+import { QUANTITY, readingOf, shownView } from "./reading";
 
 type Row = { mark: SVGSVGElement | HTMLElement; text: string };
 
@@ -18,6 +18,9 @@ const READ: ReadonlySet<keyof State> = new Set([
   "density",
   "colour",
   "lesioned",
+  "second",
+  "block",
+  "matrixOf",
 ]);
 const MARK = [34, 16] as const;
 
@@ -52,13 +55,12 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
     rows.push({ mark: swatches(model.modules), text: "inside a module: its colour" });
     rows.push({ mark: line("dim", 2), text: "between two modules" });
   } else {
-    const words: Record<State["view"], [string, string]> = {
+    const words: Record<State["matrixOf"], [string, string]> = {
       circuit: [`adds to “${target}”: attribution above 0`, `takes from “${target}”: attribution below 0`],
       input: ["weight × activation above 0", "weight × activation below 0"],
       network: ["weight above 0", "weight below 0"],
-      matrix: ["", ""],
     };
-    const [positive, negative] = words[state.view];
+    const [positive, negative] = words[shownView(state)];
     rows.push({ mark: line("positive", 2), text: positive }, { mark: line("negative", 2), text: negative });
   }
   if (values.largest > 0) {
@@ -66,12 +68,17 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
     const { largest } = values;
     const widths = [1, 0.4, 0.1].map((share) => ({ share, look: lookOf(share, ink) }));
     for (const { share, look } of widths) {
-      const text = `${share === 1 ? "largest: " : ""}|${QUANTITY[state.view]}| ${number(share * largest, 3)}`;
+      const text = `${share === 1 ? "largest: " : ""}|${QUANTITY[shownView(state)]}| ${number(share * largest, 3)}`;
       rows.push({ mark: line("text", Math.max(0.6, look.width), Math.max(0.45, look.alpha)), text });
     }
   }
   if (state.density && values.largest > 0)
     rows.push({ mark: element("span", { class: "mark haze" }), text: "haze: all edges together, by sign" });
+  if (state.density && values.largest > 0 && !byModule)
+    rows.push({
+      mark: element("span", { class: "mark fog" }),
+      text: "grey haze: as much above 0 as below, they cancel",
+    });
   if (arcs(model.blocks)) rows.push({ mark: arc(), text: "arc: skips the layers above it" });
   return rows;
 }
@@ -107,14 +114,26 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
   if (state.colour === "module" && model.module)
     rows.push({ mark: foot(), text: "foot: the vertex’s module" });
   if (state.lesioned.size) rows.push({ mark: cross(), text: "crossed out: held at 0" });
+  if (sampled && model.output && model.samples.some(({ label }) => label !== null))
+    rows.push({ mark: tick(), text: "tick: the true class" });
   rows.push({ mark: outlined(), text: "outlined: selected, or under the pointer" });
+  if (state.second !== null)
+    rows.push({ mark: outlined("3 2"), text: "dashed: the second vertex, where the listed paths end" });
+  if (model.layers.some((layer) => wrapped(model, layer)))
+    rows.push({
+      mark: ports(),
+      text: "several a row: edges run behind the row and end at its side, a little apart",
+    });
   return rows;
 }
 
 function cells({ model }: Page, state: Readonly<State>): Row[] {
   const block = model.blocks[state.block];
   const rows: Row[] = [
-    { mark: element("span", { class: "mark signed" }), text: `${QUANTITY[state.view]}: below 0 … above 0` },
+    {
+      mark: element("span", { class: "mark signed" }),
+      text: `${QUANTITY[shownView(state)]}: below 0 … above 0`,
+    },
   ];
   if (block)
     rows.push({ mark: element("span", { class: "mark" }), text: `a row: a vertex of ${block.target.name}` });
@@ -123,7 +142,7 @@ function cells({ model }: Page, state: Readonly<State>): Row[] {
       mark: element("span", { class: "mark" }),
       text: `a column: a vertex of ${block.source.name}`,
     });
-  if (block && !block.whole)
+  if (block && !block.whole && state.matrixOf === "network")
     rows.push({
       mark: element("span", { class: "mark" }),
       text: "a cell sums several weights: too many for one each",
@@ -188,15 +207,37 @@ const cross = (): SVGSVGElement =>
     "path",
     { d: "M11 2 23 14M23 2 11 14", class: "stroke-negative", "stroke-width": 2 },
   ]);
-const outlined = (): SVGSVGElement =>
+const outlined = (dashes = ""): SVGSVGElement =>
   drawing(
     MARK,
     square({ class: "fill-vertex" }),
-    square({ x: 9, y: 0.8, width: 16, height: 14.4, class: "stroke-text", "stroke-width": 1.5 }),
+    square({
+      x: 9,
+      y: 0.8,
+      width: 16,
+      height: 14.4,
+      class: "stroke-text",
+      "stroke-width": 1.5,
+      "stroke-dasharray": dashes,
+    }),
   );
+const tick = (): SVGSVGElement =>
+  drawing(MARK, ["path", { d: "M12 8.5 15.5 12 22 3.5", class: "stroke-text", "stroke-width": 2 }]);
+const ports = (): SVGSVGElement =>
+  drawing(
+    MARK,
+    ["rect", { x: 1, y: 4, width: 8, height: 8, class: "fill-vertex" }],
+    ["rect", { x: 11, y: 4, width: 8, height: 8, class: "fill-vertex" }],
+    ["path", { d: "M19 6C26 6 27 2 33 2M19 10C26 10 27 14 33 14", class: "stroke-text" }],
+  );
+
 const barMark = (): SVGSVGElement =>
   drawing(
     MARK,
     ["rect", { x: 1, y: 5, width: 32, height: 6, class: "fill-line" }],
     ["rect", { x: 1, y: 5, width: 22, height: 6, class: "fill-positive" }],
   );
+
+/** Its vertices stand beside each other as well as below. */
+const wrapped = ({ x }: Model, { image, grid, start, stop }: Layer): boolean =>
+  !image && grid.length === 1 && x.subarray(start, stop).some((place) => place !== x[start]);

@@ -8,7 +8,7 @@ import { answer } from "./answer";
 import { button, element, section } from "./dom";
 import { aligned, className, number, percent } from "./format";
 import { lesionEffect } from "./lesions";
-import { QUANTITY, readingOf } from "./reading";
+import { QUANTITY, readingOf, shownView } from "./reading";
 import { columnsTold } from "./telling";
 import { pathButton, pathRows, strongest } from "./rows";
 
@@ -89,7 +89,7 @@ function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
   const block = state.view === "matrix" ? model.blocks[state.block] : undefined;
   const edges = block ? range(block.start, block.stop) : values.order.subarray(0, FIRST);
   const between = block ? ` · ${block.source.name} → ${block.target.name}` : "";
-  const part = section(`Strongest edges · ${QUANTITY[state.view]}${between}`);
+  const part = section(`Strongest edges · ${QUANTITY[shownView(state)]}${between}`);
   for (const sign of [1, -1] as const) {
     const rows = strongest(edges, values, sign, EDGES, (edge) => model.source(edge));
     if (!rows.length) continue;

@@ -19,6 +19,7 @@ const READ: ReadonlySet<keyof State> = new Set([
   "lesioned",
   "theme",
   "block",
+  "matrixOf",
 ]);
 
 export function createPanel(page: Page, host: HTMLElement): void {

@@ -6,19 +6,25 @@ import type { State } from "../core/state";
 import { className } from "./format";
 
 export function readingOf(state: Readonly<State>): Reading {
-  return { view: state.view, sample: state.sample, target: state.target, lesioned: state.lesioned };
+  return { view: shownView(state), sample: state.sample, target: state.target, lesioned: state.lesioned };
 }
+
+/** The quantity that is shown: the matrix shows one of the others'. */
+export const shownView = ({ view, matrixOf }: Readonly<State>): State["matrixOf"] =>
+  view === "matrix" ? matrixOf : view;
 
 /** No path is traced: one list, so that setting it again is no change. */
 export const UNTRACED: readonly number[] = [];
 
 /** What an edge's value is, view by view. */
-export const QUANTITY: Record<ViewName, string> = {
+export const QUANTITY: Record<State["matrixOf"], string> = {
   circuit: "attribution",
   input: "contribution",
   network: "weight",
-  matrix: "weight",
 };
+
+/** In the order in which the matrix offers them. */
+export const QUANTITIES = ["network", "input", "circuit"] as const;
 
 /** The views that this page's data can show. */
 export function viewsOf(model: Model): ViewName[] {
@@ -53,8 +59,14 @@ export function shownEdges(values: EdgeValues, state: Readonly<State>): Uint32Ar
 /** "circuit for 7 at sample 3", for file names, captions and the live region. */
 export function viewTitle(model: Model, state: Readonly<State>): string {
   const sample = model.samples[state.sample]?.name ?? "";
-  if (state.view === "circuit") return `circuit for ${className(model, state.target)} · ${sample}`;
-  if (state.view === "input") return `contributions at ${sample}`;
-  if (state.view === "matrix") return "matrix of weights";
-  return "weights of the network";
+  const target = className(model, state.target);
+  const matrix = state.view === "matrix";
+  switch (shownView(state)) {
+    case "circuit":
+      return `${matrix ? "matrix of the " : ""}circuit for ${target} · ${sample}`;
+    case "input":
+      return `${matrix ? "matrix of " : ""}contributions at ${sample}`;
+    default:
+      return matrix ? "matrix of weights" : "weights of the network";
+  }
 }

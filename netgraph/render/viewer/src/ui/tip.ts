@@ -4,7 +4,7 @@ import type { State } from "../core/state";
 import type { Page } from "./actions";
 import { element } from "./dom";
 import { className, number, signed } from "./format";
-import { readingOf } from "./reading";
+import { readingOf, shownView } from "./reading";
 
 const AWAY = 14;
 
@@ -39,11 +39,11 @@ export function createTip({ model, store, stage }: Page, host: HTMLElement, main
       element("strong", { text: name }),
       element("span", { class: "dim", text: name === id ? layer : `${id} · ${layer}` }),
     );
-    if (model.samples.length && state.view !== "network") {
+    if (model.samples.length && shownView(state) !== "network") {
       const reading = readingOf(state);
       const value = model.activation(hovered, reading);
       if (!Number.isNaN(value)) host.append(element("span", { text: `activation ${number(value)}` }));
-      const flow = state.view === "circuit" ? model.flow(hovered, reading) : NaN;
+      const flow = shownView(state) === "circuit" ? model.flow(hovered, reading) : NaN;
       const target = className(model, state.target);
       if (!Number.isNaN(flow)) host.append(element("span", { text: `flow to “${target}” ${signed(flow)}` }));
     }

@@ -9,7 +9,7 @@ import { button, element, section } from "./dom";
 import { className, counted, number, percent, signed } from "./format";
 import { lesionEffect } from "./lesions";
 import { vertexPictures } from "./pictures";
-import { QUANTITY, readingOf } from "./reading";
+import { QUANTITY, readingOf, shownView } from "./reading";
 import { edgeList, pathRows, strongest, type EdgeRow } from "./rows";
 import { createSearch } from "./search";
 
@@ -53,7 +53,7 @@ function facts({ model }: Page, state: Readonly<State>, vertex: number, reading:
   };
   if (model.samples.length) {
     add("activation", number(model.activation(vertex, reading)));
-    if (state.view === "circuit") {
+    if (shownView(state) === "circuit") {
       const flow = model.flow(vertex, reading);
       const whole = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
       const share = whole ? ` · ${percent(flow / whole)} of it` : "";
@@ -147,7 +147,7 @@ function edges(page: Page, state: Readonly<State>, vertex: number, reading: Read
     parts.push(
       element("p", {
         class: "dim",
-        text: `No edge of this vertex carries any ${QUANTITY[state.view]} here.`,
+        text: `No edge of this vertex carries any ${QUANTITY[shownView(state)]} here.`,
       }),
     );
   return parts;
