@@ -209,6 +209,40 @@ test("equals come by their vertices", () => {
   assert.deepEqual(cut(4), cut(4));
 });
 
+test("of paths through one narrow place, the widest elsewhere come first", () => {
+  for (const grouped of [false, true])
+    for (const seed of [2, 5]) {
+      const made = awkward(seed);
+      const model = createModel(makePage({ ...made, flows: "framed", frames: [1] }));
+      const asked = reading({ target: 1 });
+      const { value } = model.values(asked);
+      const every = model.paths(asked, 1e5, grouped).paths;
+      const first = (path: Path): number =>
+        grouped
+          ? [...model.inward(path.vertices[0])]
+              .filter((edge) => model.source(edge) <= 4)
+              .reduce((sum, edge) => sum + value[edge], 0)
+          : Infinity;
+      const product = (path: Path): number =>
+        path.edges.reduce((all, edge) => all * Math.abs(value[edge]), grouped ? Math.abs(first(path)) : 1);
+      const largest = 2 ** Math.ceil(Math.log2(value.reduce((most, v) => Math.max(most, Math.abs(v)), 0)));
+      const share = (path: Path): number => product(path) / largest ** (path.edges.length + Number(grouped));
+      const sorted = [...every].sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || share(b) - share(a));
+      const told = (paths: Path[]): number[][] => paths.map((p) => [Math.abs(p.value), share(p)]);
+      const ties = every.filter((path, at) => at && path.value === every[at - 1].value).length;
+      assert.ok(ties > 5, `${ties} ties`);
+      for (const count of [1, 2, 3, 7, 20, every.length]) {
+        const got = told(model.paths(asked, count, grouped).paths);
+        const wanted = told(sorted.slice(0, count));
+        assert.equal(got.length, wanted.length);
+        got.forEach(([width, all], at) => {
+          assert.equal(width, wanted[at][0]);
+          near(all / wanted[at][1], 1);
+        });
+      }
+    }
+});
+
 test("framed pages rank by the narrowest place on the way", () => {
   const made = awkward(2);
   const model = createModel(makePage({ ...made, flows: "framed", frames: [1] }));

@@ -4,7 +4,8 @@ import type { PageData } from "./contract";
 import { type Flows, remember, shows } from "./flows";
 import type { Frozen } from "./frozen";
 import type { Layer, PathList, Reading } from "./model";
-import { best, type Course } from "./paths";
+import type { Course } from "./paths";
+import { best } from "./ties";
 import { pullDown, type Wiring } from "./wiring";
 
 export interface Listing {

@@ -76,7 +76,7 @@ export interface Path {
 
 export interface PathList {
   paths: Path[];
-  /** "product": exact shares of the target. "flow": ranked by the smallest flow on the way, no share. */
+  /** "product": exact shares of the target. "flow": ranked by the smallest flow on the way (equals by the product of all), no share. */
   rule: "product" | "flow";
   /** Σ|value| of the listed over Σ|value| of all paths; NaN where it is not defined. */
   coverage: number;

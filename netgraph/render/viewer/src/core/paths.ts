@@ -27,13 +27,12 @@ export interface Course {
   factor: number;
   /** Paths are summed over their first vertex: they begin at the second. */
   grouped: boolean;
+  /** Edges of a smaller |weight| are passed over; none is, where this is left out. */
+  least?: number;
 }
 
 /** Sums over all paths at once. */
-export interface Sums {
-  signed: number;
-  absolute: number;
-}
+export type Sums = Record<"signed" | "absolute", number>;
 
 /** For every vertex, over all paths that end there: the best |value|, the sum, and the sum of |values|. */
 interface Reach {
@@ -92,6 +91,7 @@ function sweep(course: Course): Reach {
     begin: course.grouped ? new Float64Array(count) : null,
     columns: [],
   };
+  const least = course.least ?? 0;
   const last = wiring.layerOf(course.end).index;
   for (const layer of wiring.layers) {
     if (layer.index > last) break;
@@ -109,6 +109,7 @@ function sweep(course: Course): Reach {
           const col = indices ? indices[e] : i;
           const w = weight[e];
           const size = w < 0 ? -w : w;
+          if (size < least) continue;
           const limit = best[col];
           const reached = flow ? (size < limit ? size : limit) : size * limit;
           if (reached > most) most = reached;
@@ -123,6 +124,7 @@ function sweep(course: Course): Reach {
     if (reach.begin)
       for (let v = layer.start; v < layer.stop; v++) {
         const size = Math.abs(reach.begin[v]);
+        if (size < least) continue;
         if (size > reach.best[v]) reach.best[v] = size;
         reach.signed[v] += reach.begin[v];
         reach.absolute[v] += size;
@@ -173,7 +175,8 @@ function waysInto(course: Course, reach: Reach, vertex: number): Options {
   const sizes = new Float64Array(widest);
   const edges = new Float64Array(widest);
   let count = 0;
-  if (reach.begin && reach.begin[vertex] !== 0) {
+  const least = course.least ?? 0;
+  if (reach.begin && reach.begin[vertex] !== 0 && Math.abs(reach.begin[vertex]) >= least) {
     sizes[count] = Math.abs(reach.begin[vertex]);
     edges[count++] = -1;
   }
@@ -186,7 +189,7 @@ function waysInto(course: Course, reach: Reach, vertex: number): Options {
       const col = indices ? indices[e] : e - row * cols;
       const size =
         course.rule === "flow" ? Math.min(Math.abs(weight[e]), best[col]) : Math.abs(weight[e]) * best[col];
-      if (!(size > 0)) continue;
+      if (!(size > 0) || Math.abs(weight[e]) < least) continue;
       sizes[count] = size;
       edges[count++] = start + e;
     }
@@ -212,7 +215,8 @@ function valueOf(course: Course, reach: Reach, vertices: number[], edges: number
   return rule === "flow" ? value : value * course.factor;
 }
 
-function compare(a: Path, b: Path): number {
+/** By falling |value|, equals by their vertices and edges. */
+export function compare(a: Path, b: Path): number {
   const difference = Math.abs(b.value) - Math.abs(a.value);
   if (difference) return difference;
   const length = Math.min(a.vertices.length, b.vertices.length);
@@ -222,8 +226,15 @@ function compare(a: Path, b: Path): number {
   return a.vertices.length - b.vertices.length;
 }
 
+/** What a search found; `value` tells what any path is worth by either rule. */
+export interface Found {
+  paths: Path[];
+  sums: Sums;
+  value(path: Path, rule: Course["rule"]): number;
+}
+
 /** The `count` best paths by |value|, equals by their vertices, and the sums over all paths. */
-export function best(course: Course, count: number): { paths: Path[]; sums: Sums } {
+export function search(course: Course, count: number): Found {
   const { wiring, rule, end } = course;
   const reach = sweep(course);
   const flow = rule === "flow";
@@ -282,5 +293,6 @@ export function best(course: Course, count: number): { paths: Path[]; sums: Sums
       signed: reach.signed[end] * course.factor,
       absolute: reach.absolute[end] * Math.abs(course.factor),
     },
+    value: ({ vertices, edges }, rule) => valueOf({ ...course, rule }, reach, vertices, edges),
   };
 }

@@ -59,7 +59,7 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
     : product
       ? ""
-      : "Ranked by the smallest flow on the way: positions are summed here, so a path has no share of its own.";
+      : "A ranking, not shares: by the smallest flow on the way, equals by the product of all flows on it. Positions are summed here, so a path has no share of its own.";
   if (!list.paths.length)
     part.append(element("p", { class: "dim", text: "No path carries anything to this output." }));
   else if (told) part.append(element("p", { class: "dim", text: told }));
