@@ -32,6 +32,7 @@ _HOME = {
     "check_tables": "netgraph.graph.checking",
     "write_graph": "netgraph.graph.formats",
     "read_graph": "netgraph.graph.formats",
+    "read_activations": "netgraph.graph.formats",
     "read_inputs": "netgraph.network.reading",
     "modules": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from netgraph.errors import NetgraphWarning as NetgraphWarning
     from netgraph.graph.checking import check_tables as check_tables
     from netgraph.graph.contract import contract as contract
+    from netgraph.graph.formats import read_activations as read_activations
     from netgraph.graph.formats import read_graph as read_graph
     from netgraph.graph.formats import write_graph as write_graph
     from netgraph.graph.graph import Block as Block

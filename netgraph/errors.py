@@ -13,6 +13,7 @@
     │   ├── UnknownName         a vertex, layer, column, measure … that does not exist
     │   ├── TooManyEdges        a graph beyond the limit that was set
     │   └── TableError          a table or folder that cannot be read or written
+    │       └── NoActivations   a graph that was written without any
     ├── AnalysisError           a question that this graph cannot answer
     └── RenderError             a page that cannot be made
     UserWarning
@@ -81,6 +82,10 @@ class TooManyEdges(GraphError):
 
 class TableError(GraphError, OSError):
     """A table or folder that cannot be read or written."""
+
+
+class NoActivations(TableError):
+    """A graph beside which no activations were written."""
 
 
 class AnalysisError(NetgraphError, ValueError):

@@ -146,9 +146,7 @@ def main() -> int:
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("netgraph-gallery"), help="folder (default: %(default)s)"
     )
-    parser.add_argument(
-        "--mnist", type=Path, default=ROOT.parent / "shared" / "data", help="folder with MNIST, a LeNet"
-    )
+    parser.add_argument("--mnist", type=Path, metavar="FOLDER", help="MNIST and a LeNet, for the page lenet")
     parser.add_argument("--wide", action="store_true", help="pictures at 1920 x 1080, too")
     parser.add_argument("--no-pictures", action="store_true", help="pages alone")
     chosen = parser.parse_args()

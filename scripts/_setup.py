@@ -68,6 +68,8 @@ def set_up(extras=()):
     say(f"installing netgraph-nn{names} into .venv (torch is large: the first time takes minutes)")
     STAMP.unlink(missing_ok=True)
     command = [*pip, "install", "--quiet", "--disable-pip-version-check"]
+    # compat: the root on Python's path; a script that lies beside the clone would else import the clone's own folder
+    command += ["--config-settings", "editable_mode=compat"]
     command += ["-c", str(ROOT / "scripts" / "constraints.txt"), "-e", f"{ROOT}{names}"]
     if subprocess.call(command, cwd=ROOT, stdout=sys.stderr) != 0:
         fail("pip could not install the dependencies (its own message stands above)")

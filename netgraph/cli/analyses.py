@@ -9,7 +9,7 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, open_graph, open_network, output_vertex, parse_target
+from netgraph.cli.source import How, activations_beside, open_graph, open_network, output_vertex, parse_target
 from netgraph.demo.verdicts import agreement
 
 
@@ -50,7 +50,7 @@ def modules(
         typer.echo(f"{len(found)} modules, quality {found.quality:.4f}, stability {found.stability:.2f}")
         typer.echo(f"agreement of the runs: {agreement(found.stability)}")
     if out is not None:
-        ng.write_graph(graph.with_columns(module=found.labels), out)
+        ng.write_graph(graph.with_columns(module=found.labels), out, activations_beside(file, out))
         complain(f"written: {out}")
 
 
@@ -81,7 +81,7 @@ def centrality(
     best = values.sort_values(ascending=False, kind="stable")
     print_rows(("id", measure), (best if top == 0 else best.head(top)).items(), json)
     if out is not None:
-        ng.write_graph(graph.with_columns(**{measure: values}), out)
+        ng.write_graph(graph.with_columns(**{measure: values}), out, activations_beside(file, out))
         complain(f"written: {out}")
 
 

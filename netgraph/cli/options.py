@@ -139,7 +139,7 @@ Workers = Annotated[
     ),
 ]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Only say how many vertices, edges and bytes the graph has; make nothing.")
+    bool, typer.Option("--dry-run", help="Only say how many vertices, edges and bytes in memory the whole graph has.")
 ]
 MaxEdges = Annotated[int, typer.Option("--max-edges", metavar="N", min=0, help="Refuse to make a graph of more edges.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

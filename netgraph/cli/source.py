@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import netgraph as ng
-from netgraph.errors import InputError, LoadError
+from netgraph.cli.output import complain
+from netgraph.errors import InputError, LoadError, NoActivations
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,24 @@ def open_network(file: Path, how: How) -> ng.Network:
         file, input_shape=shape, model=how.model, activation=how.activation, nonfinite=how.nonfinite
     )
     return network
+
+
+NO_ACTIVATIONS = (".gexf", ".graphml")
+"""Formats that have no place for activations."""
+
+
+def activations_beside(file: Path, out: Path) -> pd.DataFrame | None:
+    """The activations that were exported beside a graph, so that they come along to OUT; None where there are none."""
+    if not is_graph(file):
+        return None
+    try:
+        found: pd.DataFrame = ng.read_activations(file)
+    except NoActivations:
+        return None
+    if out.suffix.lower() not in NO_ACTIVATIONS:
+        return found
+    complain(f"{out} has no place for the activations of {file}: they stay there")
+    return None
 
 
 NETWORKS_ONLY = ("model", "input_shape", "activation", "granularity", "inputs")

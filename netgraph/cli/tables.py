@@ -11,7 +11,7 @@ import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
 from netgraph.cli.progress import edges_bar
-from netgraph.cli.source import How, open_graph, open_network
+from netgraph.cli.source import NO_ACTIVATIONS, How, activations_beside, open_graph, open_network
 from netgraph.cli.workers import processes
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ def export(
         max_edges,
         nonfinite=nonfinite,
     )
+    choice = Choice(profile, top, threshold, layers, per_vertex, backbone)
     if dry_run:
+        _check_nothing_chosen(choice)
         with working(f"measuring {file}"):
             network = open_network(file, how)
             size = network.size(granularity or "channel", reduce, bias, inputs=inputs is not None)
@@ -104,11 +106,10 @@ def export(
     _check_workers(workers, out)
     with working(f"exporting {file}"):
         graph = open_graph(file, how)
-        activations = None
-        if inputs is not None and granularity not in ("layer", "head") and out.suffix not in (".gexf", ".graphml"):
+        activations = activations_beside(file, out)
+        if inputs is not None and granularity not in ("layer", "head") and out.suffix.lower() not in NO_ACTIVATIONS:
             values, _ = ng.read_inputs(inputs)
             activations = open_network(file, how).activations(values, granularity=granularity or "channel")
-    choice = Choice(profile, top, threshold, layers, per_vertex, backbone)
     print_facts(_write(graph, out, choice, activations, workers), json)
 
 
@@ -128,9 +129,9 @@ def convert(
     """Read a graph in any format, check it against its manifest, and write it again as OUT, in any format."""
     _check_workers(workers, out)
     with working(f"reading {source}"):
-        graph = ng.read_graph(source)
+        graph, activations = ng.read_graph(source), activations_beside(source, out)
     choice = Choice(profile, top, threshold, layers, per_vertex, backbone)
-    print_facts(_write(graph, out, choice, workers=workers), json)
+    print_facts(_write(graph, out, choice, activations, workers), json)
 
 
 def verify(
@@ -184,6 +185,14 @@ class Choice(NamedTuple):
     layers: str | None = None
     per_vertex: int | None = None
     backbone: float | None = None
+
+
+def _check_nothing_chosen(choice: Choice) -> None:
+    """A graph is measured without being made; what a rule keeps of it shows when it is written."""
+    for name, value in choice._replace(profile="default")._asdict().items():
+        if value != Choice._field_defaults[name]:
+            option = "--" + name.replace("_", "-")
+            raise typer.BadParameter(f"the whole graph is measured: leave out {option}", param_hint="--dry-run")
 
 
 def _check_workers(workers: int, out: Path) -> None:

@@ -65,6 +65,8 @@ def test_cli_export_says_the_size_before_anything_is_made(
     assert result.status == 1 and "more than max_edges=3" in result.err and not (tmp_path / "g").exists()
     result = cli("export", files.weights, *files.options)
     assert result.status == 2 and "--dry-run" in result.err
+    result = cli("export", files.weights, *files.options, "--per-vertex", 3, "--dry-run")
+    assert result.status == 2 and "the whole graph is measured" in result.err and "--per-vertex" in result.err
 
 
 def test_cli_export_at_an_input_carries_its_flow(files: Any, net: ng.Network, cli: Cli, tmp_path: Path) -> None:

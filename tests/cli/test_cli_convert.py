@@ -11,9 +11,10 @@ import pytest
 
 import netgraph as ng
 from netgraph.cli.source import GRAPHS
+from netgraph.errors import NoActivations
 from netgraph.graph.equality import difference
 from netgraph.graph.filtering import keep
-from netgraph.graph.formats import FORMATS
+from netgraph.graph.formats import FORMATS, read_activations
 
 Cli = Any
 SUFFIXES = [".npz", ".gexf", ".graphml"]
@@ -99,3 +100,31 @@ def test_cli_a_graph_is_no_network(exported: Path, cli: Cli, tmp_path: Path) -> 
     assert sorted(GRAPHS) == sorted(suffix for suffix in FORMATS if suffix)
     result = cli("verify", tmp_path / "g.npz")
     assert result.status == 1 and "is an exported graph, and this command needs the network itself" in result.err
+
+
+@pytest.mark.parametrize("name", ["there", "there.parquet", "there.npz", "graph"])
+def test_cli_activations_come_along(files: Any, cli: Cli, tmp_path: Path, name: str) -> None:
+    graph, out = tmp_path / "graph", tmp_path / name
+    assert (
+        cli("export", files.weights, "-o", graph, *files.options, "--inputs", files.inputs, "--target", 2).status == 0
+    )
+    before = read_activations(graph)
+    assert cli("convert", graph, out).status == 0
+    pd.testing.assert_frame_equal(read_activations(out), before)
+    assert cli("modules", out, "--out", graph).status == 0
+    pd.testing.assert_frame_equal(read_activations(graph), before)
+    assert "module" in ng.read_graph(graph).vertices.columns
+
+
+def test_cli_activations_that_cannot_come_along_are_said(files: Any, cli: Cli, tmp_path: Path) -> None:
+    graph = tmp_path / "graph"
+    assert (
+        cli("export", files.weights, "-o", graph, *files.options, "--inputs", files.inputs, "--target", 2).status == 0
+    )
+    result = cli("convert", graph, tmp_path / "out.gexf")
+    assert result.status == 0 and "has no place for the activations of" in result.err
+    result = cli("convert", tmp_path / "out.gexf", tmp_path / "plain", "--profile", "starter")
+    assert result.status == 0 and not result.err
+    (tmp_path / "plain" / "manifest.json").unlink()
+    with pytest.raises(NoActivations, match="a plain pair of tables"):
+        read_activations(tmp_path / "plain")

@@ -56,6 +56,7 @@ def test_demo_setup_installs_once_with_the_tested_versions(setup: Any, capsys: p
     setup.set_up()
     assert len(installs(setup)) == 1
     assert f"-c {setup.ROOT}/scripts/constraints.txt -e {setup.ROOT}" in installs(setup)[0]
+    assert "editable_mode=compat" in installs(setup)[0]  # so that scripts in the folder above import the package
     setup.set_up()
     assert len(installs(setup)) == 1
     assert "is current" in capsys.readouterr().err

@@ -240,6 +240,18 @@ def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "graph.gexf").write_text("<gexf/>")
     with pytest.raises(TableError, match="is no text of commas; expected CSV"):
         ng.check_tables(tmp_path / "graph.gexf")
+    (tmp_path / "w.safetensors").write_bytes((64).to_bytes(8, "little") + b'{"a,b":1}' + bytes(100))
+    with pytest.raises(TableError, match="is no text of commas; expected CSV"):
+        ng.check_tables(tmp_path / "w.safetensors")
+    at = ng.write_graph(ng.Graph.from_matrices([np.eye(2)]), tmp_path / "graph.parquet")
+    with pytest.raises(TableError, match=r"graph\.parquet holds no CSV tables; expected CSV: other formats carry"):
+        ng.check_tables(at)
+
+
+def test_a_misspelt_weight_is_named(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("source,target,Weigth\na,b,0.5\n")
+    (found,) = ng.check_tables(tmp_path).findings
+    assert (found.trap, found.column) == ("weight-missing", "Weigth") and "'Weigth'" in str(found)
 
 
 # -- the tools themselves --------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from netgraph.graph.checking.traps import TRAPS as TRAPS
 
 NAMES = {VERTICES: ("vertices", "nodes", "vertex", "node"), EDGES: ("edges", "links", "edge", "link")}
 SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
+OTHERS = "expected CSV: other formats carry the types of their columns"
 
 
 def check_tables(path: str | os.PathLike[str], edges: str | os.PathLike[str] | None = None) -> Report:
@@ -85,6 +86,8 @@ def _found(path: Path) -> dict[str, Sheet]:
             if there:
                 tables[kind] = Sheet(there[0])
         if not tables:
+            if _ours(path):
+                raise TableError(f"{path} holds no CSV tables; {OTHERS}")
             some = ", ".join(list(held)[:5]) or "nothing"
             raise TableError(
                 f"{path} holds {some}; expected vertices.csv or nodes.csv, and edges.csv or links.csv: "
@@ -101,7 +104,7 @@ def _sheet(path: Path) -> Sheet:
     if not path.is_file():
         raise TableError(f"{path} is {'a folder' if path.is_dir() else 'not there'}; expected a table")
     with path.open("rb") as file:
-        head = file.read(4)
-    if head[:4] in (b"PAR1", b"PK\x03\x04") or head[:1] == b"<" or head[:2] == b"\x1f\x8b":
-        raise TableError(f"{path} is no text of commas; expected CSV: other formats carry the types of their columns")
+        head = file.read(8)
+    if head[:4] in (b"PAR1", b"PK\x03\x04") or head[:1] == b"<" or head[:2] == b"\x1f\x8b" or b"\0\0\0\0" in head:
+        raise TableError(f"{path} is no text of commas; {OTHERS}")
     return Sheet(path)

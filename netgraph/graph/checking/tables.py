@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from netgraph.graph.checking.cells import ID_TESTS, OTHER_TESTS, SAFE, TIMES, WEIGHT_TESTS, CellTest, Column
-from netgraph.graph.checking.headers import EDGES, HEADER_TESTS, VERTICES, place
+from netgraph.graph.checking.headers import EDGES, HEADER_TESTS, VERTICES, lower, place
 from netgraph.graph.checking.report import Finding, Tally
 from netgraph.graph.checking.sheet import Sheet
 from netgraph.graph.checking.traps import TRAPS
@@ -107,7 +108,9 @@ def check_edges(sheet: Sheet, ids: Ids | None, findings: Findings) -> None:
         places.append(rows[whole])
     _report(sheet, EDGES, columns, dict.fromkeys(ends, ID_TESTS) | {weight: WEIGHT_TESTS}, findings)
     if weight < 0:
-        _add(findings, "weight-missing", sheet, "", Tally(1))
+        folded = lower(sheet.columns)
+        near = difflib.get_close_matches("weight", folded, n=1, cutoff=0.8)  # a column "weigth"
+        _add(findings, "weight-missing", sheet, sheet.columns[folded.index(near[0])] if near else "", Tally(1))
     beside = any(name.strip().lower() == "abs_weight" for name in names)
     found = {
         "weight-zero": ("weight", zero),

@@ -122,7 +122,8 @@ def read_activations(path: str | os.PathLike[str]) -> pd.DataFrame:
 
     Raises
     ------
-    TableError : there are none, or they were changed since.
+    NoActivations : there are none.
+    TableError : they were changed since.
     """
     table: pd.DataFrame = _module(path).read_activations(Path(path))
     return table

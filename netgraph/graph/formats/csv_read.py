@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from netgraph.errors import GraphError, TableError
+from netgraph.errors import GraphError, NoActivations, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats import starter
@@ -58,9 +58,11 @@ def read(path: Path) -> Graph:
 def read_activations(path: Path) -> pd.DataFrame:
     """See :func:`netgraph.graph.formats.read_activations`."""
     recover(path)
+    if not (path / "manifest.json").exists() and starter.find(path):
+        raise NoActivations(f"{path} holds no activations: it is a plain pair of tables")
     manifest, at = about.load(path), path / "activations.csv"
     if "activations" not in manifest:
-        raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
+        raise NoActivations(f"{path} holds no activations; write them with write_graph(..., activations=)")
     said, entry = manifest["activations"], manifest["files"]["activations.csv"]
     check_file(at, entry)
     names = header(at)[1:]

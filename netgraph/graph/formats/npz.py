@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.sparse as sp
 
-from netgraph.errors import GraphError, NonFiniteError, TableError
+from netgraph.errors import GraphError, NoActivations, NonFiniteError, TableError
 from netgraph.graph.columns import plain_column
 from netgraph.graph.convolution import Convolution
 from netgraph.graph.formats import manifest as about
@@ -108,7 +108,7 @@ def read_activations(path: Path) -> pd.DataFrame:
 
     with _Archive(path) as archive:
         if "activations" not in archive.manifest:
-            raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
+            raise NoActivations(f"{path} holds no activations; write them with write_graph(..., activations=)")
         said = archive.manifest["activations"]
         labels = archive.restored(said["labels"]).tolist()
         index = pd.Index([int(label) for label in labels] if said["index"] == "int64" else labels, name=said["name"])

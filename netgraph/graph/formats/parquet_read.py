@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from netgraph.errors import GraphError, TableError
+from netgraph.errors import GraphError, NoActivations, TableError
 from netgraph.graph import blocks as ops
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.csv_read import called_in
@@ -49,7 +49,7 @@ def read_activations(path: Path) -> pd.DataFrame:
     recover(path)
     manifest = about.load(path, PARQUET)
     if "activations" not in manifest:
-        raise TableError(f"{path} holds no activations; write them with write_graph(..., activations=)")
+        raise NoActivations(f"{path} holds no activations; write them with write_graph(..., activations=)")
     said = manifest["activations"]
     frame = _table(path, manifest, "activations.parquet")
     values = frame.drop("input")

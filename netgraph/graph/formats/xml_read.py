@@ -14,7 +14,7 @@ from xml.parsers import expat
 import numpy as np
 import polars as pl
 
-from netgraph.errors import GraphError, TableError, unknown
+from netgraph.errors import GraphError, NoActivations, TableError, unknown
 from netgraph.graph.columns import to_pandas_frame
 from netgraph.graph.formats import manifest as about
 from netgraph.graph.formats.csv_read import TYPES, blocks_of, called_in, column
@@ -265,9 +265,9 @@ def graph_of(path: Path, reader: Reader, kind: str) -> Graph:
 _MEND = "remove its manifest (the description, or the graph's own data), so that it is read as a plain graph"
 
 
-def no_activations(path: Path) -> TableError:
+def no_activations(path: Path) -> NoActivations:
     """The error for a format that has no place for them."""
-    return TableError(
+    return NoActivations(
         f"{path} holds no activations: {path.suffix} has no place for them; write a folder, .parquet or .npz"
     )
 
