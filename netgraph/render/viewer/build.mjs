@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const common = { absWorkingDir: here, bundle: true, target: "es2022", logLevel: "warning" };
+const alias = { "d3-transition": "./src/draw/still.ts" };
 
 if (process.argv.includes("--tests")) {
   rmSync(join(here, "build"), { recursive: true, force: true });
@@ -20,7 +21,7 @@ if (process.argv.includes("--tests")) {
     sourcemap: "inline",
   });
 } else {
-  const page = { ...common, minify: true, charset: "utf8", legalComments: "none" };
+  const page = { ...common, alias, minify: true, charset: "utf8", legalComments: "none" };
   await build({ ...page, entryPoints: ["src/main.ts"], outfile: "dist/viewer.js", format: "iife" });
   await build({ ...page, entryPoints: ["src/page.css"], outfile: "dist/viewer.css" });
 }

@@ -15,8 +15,10 @@ export interface Trace {
 const BEAM = [12, 5, 3, 2];
 /** Steps that are followed: in a deep network the trace would end up everywhere. */
 const STEPS = 12;
-/** Vertices that are followed in each step. */
-const WIDEST = 60;
+/** Vertices that are followed in each step: fewer the further away, or a wide network would take too long. */
+const WIDEST = [60, 40, 24, 16];
+
+const nth = (list: readonly number[], step: number): number => list[Math.min(step, list.length - 1)]!;
 
 /** The strongest edges on the way to the inputs and on the way to the outputs. */
 export function traceOf(model: Model, values: EdgeValues, focus: number, state: Readonly<State>): Trace {
@@ -27,21 +29,14 @@ export function traceOf(model: Model, values: EdgeValues, focus: number, state: 
     for (let step = 0; front.length && step < STEPS; step++) {
       const reached = new Map<number, number>();
       for (const vertex of front)
-        for (const edge of strongest(
-          model,
-          values,
-          vertex,
-          inward,
-          BEAM[Math.min(step, BEAM.length - 1)]!,
-          state,
-        )) {
+        for (const edge of known(model, values, vertex, inward, state).slice(0, nth(BEAM, step))) {
           if (!steps.has(edge)) steps.set(edge, step);
           const other = inward ? model.source(edge) : model.target(edge);
           vertices.add(other);
           reached.set(other, Math.max(reached.get(other) ?? 0, Math.abs(values.value[edge]!)));
         }
       const ranked = [...reached].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
-      front = ranked.slice(0, WIDEST).map(([vertex]) => vertex);
+      front = ranked.slice(0, nth(WIDEST, step)).map(([vertex]) => vertex);
     }
   }
   return gather(
@@ -68,6 +63,24 @@ function gather(edges: Trace["edges"], vertices: Set<number>, values: EdgeValues
   // Weak and far ones first, so that the strong ones lie on top.
   edges.sort((a, b) => b.steps - a.steps || size(a.edge) - size(b.edge) || b.edge - a.edge);
   return { edges, vertices, largest };
+}
+
+/** Lists of the last values: as the pointer moves on, most vertices on the way are met again. */
+const lists = new WeakMap<EdgeValues, Map<string, number[]>>();
+
+function known(
+  model: Model,
+  values: EdgeValues,
+  vertex: number,
+  inward: boolean,
+  state: Readonly<State>,
+): number[] {
+  let mine = lists.get(values);
+  if (!mine) lists.set(values, (mine = new Map()));
+  const key = `${vertex}|${inward}|${state.positive}|${state.negative}`;
+  let list = mine.get(key);
+  if (!list) mine.set(key, (list = strongest(model, values, vertex, inward, nth(BEAM, 0), state)));
+  return list;
 }
 
 function strongest(

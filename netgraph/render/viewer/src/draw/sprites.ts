@@ -69,6 +69,11 @@ export function spritesPending(): boolean {
   return pending;
 }
 
+/** Another part of the frame lacked pictures, too. */
+export function keepPending(): void {
+  pending = true;
+}
+
 /** Before the vertices of a frame: at most `budget` milliseconds go into new pictures. */
 export function startSprites(frame: Frame, budget: number): void {
   const { reading, palette } = frame;

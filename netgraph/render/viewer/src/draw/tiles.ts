@@ -146,7 +146,6 @@ export function* tilesInSight(frame: Frame, layer: Layer, lights: Lights, tiles:
 
 export function drawTiles(frame: Frame, layer: Layer, lights: Lights, tiles: Tiles): void {
   const { context, palette, lit } = frame;
-  const pixel = 2 * (frame.place.half[layer.start] ?? 0) * frame.zoom;
   for (const { canvas, x, y, width, height } of tilesInSight(frame, layer, lights, tiles)) {
     if (lit) {
       context.fillStyle = css(palette.background);
@@ -160,12 +159,13 @@ export function drawTiles(frame: Frame, layer: Layer, lights: Lights, tiles: Til
     context.lineWidth = 1;
     context.strokeRect(x - 0.5, y - 0.5, width + 1, height + 1);
   }
-  if (lit && pixel >= 1) brighten(frame, layer, lights);
+  if (lit) brighten(frame, layer, lights);
 }
 
 /** The pixels in focus, at full strength over the faded picture. */
-function brighten(frame: Frame, layer: Layer, lights: Lights): void {
+export function brighten(frame: Frame, layer: Layer, lights: Lights): void {
   const { context, palette, place, lit } = frame;
+  if (2 * (place.half[layer.start] ?? 0) * frame.zoom < 1) return;
   const { low, high } = lights.range(layer);
   const per = (layer.grid.at(-1) ?? 1) * (layer.grid.at(-2) ?? 1);
   const ramps = new Map<number, Rgb[]>();

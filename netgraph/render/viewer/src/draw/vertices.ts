@@ -12,7 +12,7 @@ import { drawNames } from "./names";
 import { drawOutputs } from "./outputs";
 import { type Sprite, spriteOf, startSprites } from "./sprites";
 import { css, font, mix, shorten, write } from "./text";
-import { asTiles, drawTiles, FADED } from "./tiles";
+import { asTiles, brighten, drawTiles, FADED } from "./tiles";
 
 /** Pictures from this many pixels a side. */
 const PICTURED = 10;
@@ -38,26 +38,37 @@ interface Square {
 }
 
 export function drawVertices(frame: Frame, budget = 8): void {
-  const { context, model, place } = frame;
+  frame.context.save();
+  drawBodies(frame, budget);
+  drawWords(frame);
+  frame.context.restore();
+}
+
+/** Squares, pictures and bars of folded layers; `only`: of these vertices, over what was drawn before. */
+export function drawBodies(frame: Frame, budget: number, only: ReadonlySet<number> | null = null): void {
+  const { model, place } = frame;
   const lights = lightsOf(frame);
   startSprites(frame, budget);
-  context.save();
   const squares: Square[] = [];
   for (const layer of model.layers) {
     if (!layer.size || !inSight(frame, layer)) continue;
     if (place.boxes[layer.index]?.folded) {
-      drawFolded(frame, layer);
+      if (!only) drawFolded(frame, layer);
       continue;
     }
     const tiles = asTiles(frame, layer);
-    if (tiles) drawTiles(frame, layer, lights, tiles);
-    else collect(frame, layer, lights, squares);
+    if (tiles && only) brighten(frame, layer, lights);
+    else if (tiles) drawTiles(frame, layer, lights, tiles);
+    else collect(frame, layer, lights, squares, only);
   }
   drawSquares(frame, squares);
+}
+
+/** Names, outputs with their bars, and what marks single vertices. */
+export function drawWords(frame: Frame): void {
   drawNames(frame);
   drawOutputs(frame);
   drawMarks(frame);
-  context.restore();
 }
 
 function inSight(frame: Frame, layer: Layer): boolean {
@@ -87,9 +98,16 @@ export function squareOf(frame: Frame, vertex: number): { x: number; y: number; 
 }
 
 /** The squares of a layer that are in sight. */
-function collect(frame: Frame, layer: Layer, lights: Lights, into: Square[]): void {
+function collect(
+  frame: Frame,
+  layer: Layer,
+  lights: Lights,
+  into: Square[],
+  only: ReadonlySet<number> | null,
+): void {
   const bright = lights.activation !== null && frame.reading.view !== "network";
   for (let vertex = layer.start; vertex < layer.stop; vertex++) {
+    if (only && !only.has(vertex)) continue;
     const { x, y, side } = squareOf(frame, vertex);
     if (!(x <= frame.width && y <= frame.height && x + side >= 0 && y + side >= 0)) continue;
     const share = bright ? lights.share(vertex, layer) : -1;
