@@ -81,7 +81,10 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.fillStyle = css(next.background);
     context.fillRect(0, 0, width, height);
+    // Words leave round corners behind them, which the frame of the next drawing must not have.
+    context.save();
     paint(context, next, { width, height, ratio });
+    context.restore();
     const block = blockNow();
     if (!block) return;
     canvas.setAttribute(
