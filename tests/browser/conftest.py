@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from node_tools import installed
 
 from netgraph.errors import RenderError
 from netgraph.render.browser import FLAGS, chromium
 from netgraph.render.view import View
 
+NODE = Path(__file__).parent / "node"
+PATIENCE = 10_000
+"""Milliseconds: a page whose script cannot run never says that it is ready."""
 ARGUMENTS = [*FLAGS, "--no-sandbox"]
 
 
@@ -41,13 +45,29 @@ def chrome() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The script of axe-core, which knows the rules of accessibility."""
+    files = [NODE / name for name in ("package.json", "package-lock.json", ".npmrc")]
+    return (installed("axe", files) / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
 @pytest.fixture
 def visit(chrome: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
     """Save a view and open it, in a context of its own; ready when the page says that it has drawn."""
     contexts = []
 
-    def go(view: View, theme: str = "light", width: int = 1280, height: int = 800, html: str | None = None) -> Opened:
-        context = chrome.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    def go(
+        view: View,
+        theme: str = "light",
+        width: int = 1280,
+        height: int = 800,
+        html: str | None = None,
+        hash: str = "",
+        scale: float = 1,
+    ) -> Opened:
+        size = {"width": width, "height": height}
+        context = chrome.new_context(viewport=size, color_scheme=theme, device_scale_factor=scale)
         contexts.append(context)
         file = tmp_path / f"page{len(contexts)}.html"
         file.write_text(view.html if html is None else html, encoding="utf-8")
@@ -58,9 +78,10 @@ def visit(chrome: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         page.on("console", lambda message: opened.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: opened.console.append(f"pageerror: {error}"))
         page.on("dialog", lambda dialog: (opened.dialogs.append(dialog.message), dialog.dismiss()))
-        page.goto(file.as_uri())
+        page.goto(file.as_uri() + hash)
         if html is None:
-            page.wait_for_selector("html[data-ready=yes]", state="attached")
+            page.wait_for_selector("html[data-ready=yes], html[data-failed=yes]", state="attached", timeout=PATIENCE)
+            assert page.get_attribute("html", "data-ready") == "yes", opened.console
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return opened
 
