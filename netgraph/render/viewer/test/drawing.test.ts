@@ -117,6 +117,14 @@ test("numbers in markup are short, and always numbers", () => {
   assert.deepEqual([1 / 3, -1e-9, 1e6, NaN, -Infinity].map(rounded), ["0.33", "0", "1000000", "0", "0"]);
 });
 
+test("faded words with a halo fade once", () => {
+  const markup = new Markup(context);
+  markup.globalAlpha = 0.5;
+  markup.strokeText("a");
+  markup.fillText("a", 0, 0);
+  assert.equal(markup.parts[0]?.match(/opacity=/g)?.length, 1);
+});
+
 test("the drawing context writes what a canvas would draw", () => {
   const markup = new Markup(context);
   markup.fillStyle = "rgba(1,2,3,0.5)";

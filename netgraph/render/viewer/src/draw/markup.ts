@@ -143,7 +143,7 @@ export class Markup implements Style {
   }
 
   strokeText(words: string): void {
-    this.halo = { words, stroke: this.stroked() };
+    this.halo = { words, stroke: this.outline() };
   }
 
   /** Halo and letters are one text: who copies or searches it finds it once. */
@@ -198,11 +198,15 @@ export class Markup implements Style {
   }
 
   private stroked(): string {
+    return this.outline() + this.faded();
+  }
+
+  private outline(): string {
     const join = this.lineJoin === "miter" ? "" : ` stroke-linejoin="${this.lineJoin}"`;
     const cap = this.lineCap === "butt" ? "" : ` stroke-linecap="${this.lineCap}"`;
     const dash = this.dash ? ` stroke-dasharray="${this.dash}"` : "";
     const width = ` stroke-width="${rounded(this.lineWidth)}"`;
-    return paint("stroke", this.strokeStyle) + width + join + cap + dash + this.faded();
+    return paint("stroke", this.strokeStyle) + width + join + cap + dash;
   }
 }
 
