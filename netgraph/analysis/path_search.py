@@ -1,160 +1,273 @@
-"""The k best paths into one vertex: an exact heuristic by one sweep, then lazy best-first search."""
+"""The k best paths into some vertices: an exact heuristic by one sweep over the edges, then lazy best-first search."""
 
 from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse as sp
 
-from netgraph.analysis.structure import Matrix, Pair, Vector
+from netgraph.analysis.path_steps import Numbers, Step, Tile, Vector
 
 Found = tuple[float, tuple[int, ...]]
 """A path: the product of its values, and its vertices from first to last."""
 ANY = 0
+_LOST = -600.0
+"""Logarithm of a best completion, beside its layer's best, below which exponentials are no longer exact."""
+_FAINT = 1e-290
+"""Products below this may have been rounded."""
+_FEW, _MORE = 8, 4
+"""How many next steps of a vertex are sorted first; how many times as many when these are used up."""
 
 
-@dataclass(frozen=True)
-class Children:
-    """The ways to go one step back from a state, best first.
+@dataclass
+class Sweep:
+    """What one pass over the edges tells about all paths that end at each vertex.
 
     Attributes
     ----------
-    best : log|product| of the best completion by each way.
-    vertex : where each way leads; -1 for stopping here, because a path may start here.
-    value : the edge's value; for stopping, the start's.
+    best : sign -> (n,) log|value| of the best path of that sign (0: of any) to each vertex; -inf where there is none.
+    total, total_abs, count : (n,) Σ value, Σ|value| and number of all paths to each vertex, of either sign.
     """
 
-    best: Vector
-    vertex: npt.NDArray[np.int64]
-    value: Vector
+    best: dict[int, Vector]
+    total: Vector
+    total_abs: Vector
+    count: Vector
 
 
-def best_paths(edges: list[Pair], start: Vector, target: int, k: int, sign: int = ANY) -> list[Found]:
-    """The k paths of largest |start · Π values| into ``target``, best first; ties in a fixed order.
+def sweep(edges: Sequence[Step], start: Vector, sign: int = ANY) -> Sweep:
+    """Every vertex after all that lead to it.
 
     Parameters
     ----------
-    edges : signed values, ordered by target.
+    edges : ordered by target.
     start : (n,) what a path that starts at a vertex is multiplied by; 0 where none may start.
-    target : number of the vertex where all paths end.
-    k : how many at most.
-    sign : 1 or -1 keeps the paths of that sign only; 0 keeps both.
+    sign : 1 or -1 tells paths of both signs apart; 0 does not.
     """
-    search = _Search(edges, start, sign)
-    found = list(itertools.islice(search.run(target), k))
-    # The heap works on sums of logs; products differ from them by rounding, and the table must not go up and down.
-    return sorted(found, key=lambda path: -abs(path[0]))
+    with np.errstate(divide="ignore"):
+        logs = np.log(np.abs(start))
+    signs = (ANY,) if sign == ANY else (1, -1)
+    best = {s: np.where((s == ANY) | (np.sign(start) == s), logs, -np.inf) for s in signs}
+    found = Sweep(best, start.copy(), np.abs(start), (start != 0).astype(np.float64))
+    for step in edges:
+        into, out_of = step.target.start, step.source.vertices
+        levels = {s: _Level.of(best[s][out_of]) for s in signs}
+        sums = found.total[out_of], found.total_abs[out_of], found.count[out_of]
+        for tile in step.tiles():
+            at = slice(into + tile.first, into + tile.last)
+            size, reached = _sums(found, at, tile, sums)
+            for s in signs:
+                for edge_sign in signs:
+                    part = size if s == ANY else _only(tile, edge_sign)
+                    arrived = _best(tile, part, levels[s * edge_sign if s else ANY], reached)
+                    np.maximum(best[s][at], arrived, out=best[s][at])
+    return found
 
 
-class _Search:
-    def __init__(self, edges: list[Pair], start: Vector, sign: int) -> None:
-        self.start, self.sign = start, sign
+def _sums(found: Sweep, at: slice, tile: Tile, sums: tuple[Vector, ...]) -> tuple[Vector, Any]:
+    """Adds a tile to the sums; returns |values|, and where rows of a list begin."""
+    total, total_abs, count = sums
+    if tile.matrix is not None:
+        size = np.abs(tile.matrix)
+        found.total[at] += tile.matrix @ total
+        found.total_abs[at] += size @ total_abs
+        every = np.count_nonzero(size) == size.size
+        found.count[at] += count.sum() if every else (size != 0).astype(np.float64) @ count
+        return size, None
+    size, rows = np.abs(tile.values), tile.last - tile.first
+    row = tile.target - tile.first
+    found.total[at] += np.bincount(row, tile.values * total[tile.source], rows)
+    found.total_abs[at] += np.bincount(row, size * total_abs[tile.source], rows)
+    found.count[at] += np.bincount(row, (size != 0) * count[tile.source], rows)
+    return size, np.flatnonzero(np.diff(row, prepend=-1))
+
+
+def _only(tile: Tile, sign: int) -> Vector:
+    """|values| of one sign, 0 elsewhere."""
+    held = tile.values if tile.matrix is None else tile.matrix
+    kept: Vector = np.maximum(held if sign > 0 else -held, 0.0)
+    return kept
+
+
+class _Level(NamedTuple):
+    """The best completions from a layer: as logarithms, and as numbers beside the best of them."""
+
+    logs: Vector
+    top: float
+    numbers: Vector | None
+
+    @staticmethod
+    def of(logs: Vector) -> _Level:
+        finite = logs > -np.inf
+        top = float(logs.max()) if finite.any() else -np.inf
+        if top == -np.inf or float(logs[finite].min()) - top < _LOST:
+            return _Level(logs, top, None)
+        return _Level(logs, top, np.exp(logs - top))
+
+
+def _best(tile: Tile, size: Vector, level: _Level, begins: Any) -> Vector:
+    """log max_i |w_ji| · best_i for every row of a tile."""
+    rows = tile.last - tile.first
+    arrived = np.full(rows, -np.inf)
+    if level.top == -np.inf:
+        return arrived
+    filled: Any = slice(None) if begins is None else tile.target[begins] - tile.first
+    if level.numbers is not None:
+        if begins is None:
+            product = (size * level.numbers).max(axis=1, initial=0.0)
+        else:
+            product = np.maximum.reduceat(size * level.numbers[tile.source], begins) if len(begins) else np.zeros(0)
         with np.errstate(divide="ignore"):
-            self.start_log = np.log(np.abs(start))
-        self.into: dict[int, list[tuple[Pair, Pair]]] = {}
-        self.layer_start = np.zeros(len(start), dtype=np.int64)
-        self.best = {s: self._stopping(s) for s in ((ANY,) if sign == ANY else (1, -1))}
-        for pair in edges:
-            logs = Pair(pair.source, pair.target, _log(pair.matrix))
-            self.into.setdefault(pair.target.start, []).append((pair, logs))
-            self.layer_start[pair.target.vertices] = pair.target.start
-            self._extend(pair, logs)
-        self.known: dict[tuple[int, int], Children] = {}
+            arrived[filled] = np.log(product) + level.top
+        if not (product < _FAINT).any():
+            return arrived
+        if begins is None:  # only these rows again, by logarithms
+            faint = np.flatnonzero(product < _FAINT)
+            with np.errstate(divide="ignore"):
+                arrived[faint] = (np.log(size[faint]) + level.logs).max(axis=1, initial=-np.inf)
+            return arrived
+    with np.errstate(divide="ignore"):
+        if begins is None:
+            arrived = (np.log(size) + level.logs).max(axis=1, initial=-np.inf)
+        elif len(begins):
+            arrived[filled] = np.maximum.reduceat(np.log(size) + level.logs[tile.source], begins)
+    return arrived
 
-    def _stopping(self, sign: int) -> Vector:
-        allowed = np.ones(len(self.start), bool) if sign == ANY else np.sign(self.start) == sign
-        return np.where(allowed, self.start_log, -np.inf)
 
-    def _extend(self, pair: Pair, logs: Pair) -> None:
-        """One step of the sweep: the best completion from every target of a pair, through its sources."""
-        for sign, best in self.best.items():
-            arrived = best[pair.target.vertices]
-            for edge_sign in (ANY,) if sign == ANY else (1, -1):
-                onward = self.best[sign * edge_sign][pair.source.vertices]
-                np.maximum(arrived, _row_max(pair.matrix, logs.matrix, onward, edge_sign), out=arrived)
+@dataclass
+class Ways:
+    """The ways to go one step back from a vertex, best first, sorted only as far as anybody asked.
 
-    def run(self, target: int) -> Iterator[Found]:
-        """All paths, best first. A heap entry is a prefix (read from the target) and the rank of its next step."""
+    Attributes
+    ----------
+    scores : log|product| of the best completion by each way.
+    sources : where each leads; -1 for stopping here, because a path may start here.
+    values : the edge's value; for stopping, the start's.
+    """
+
+    scores: Vector
+    sources: Numbers
+    values: Vector
+    best: list[float] = field(default_factory=list)
+    vertex: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+
+    def has(self, rank: int) -> bool:
+        """Whether there is a way of this rank (from 0)."""
+        if rank >= len(self.best):
+            self._sort(rank)
+        return rank < len(self.best)
+
+    def _sort(self, rank: int) -> None:
+        n = len(self.scores)
+        if len(self.best) == n:
+            return
+        wanted = max(_FEW, _MORE * len(self.best))
+        least = -np.inf
+        if wanted < n:
+            least = np.partition(self.scores, n - wanted)[n - wanted]
+        # Those equal to the last one come along: ties must not depend on how many were asked for.
+        chosen = np.flatnonzero(self.scores >= least) if least > -np.inf else np.flatnonzero(self.scores > -np.inf)
+        chosen = chosen[np.argsort(-self.scores[chosen], kind="stable")]
+        self.best, self.vertex = self.scores[chosen].tolist(), self.sources[chosen].tolist()
+        self.value = self.values[chosen].tolist()
+
+
+class Search:
+    """Best-first search over what a sweep has found."""
+
+    def __init__(self, edges: Sequence[Step], start: Vector, found: Sweep, sign: int = ANY) -> None:
+        self.start, self.best, self.sign = start, found.best, sign
+        self.into: dict[int, list[Step]] = {}
+        self.layer_of = np.full(len(start), -1)
+        for step in edges:
+            self.into.setdefault(step.target.start, []).append(step)
+            self.layer_of[step.target.vertices] = step.target.start
+        self.known: dict[tuple[int, int], Ways] = {}
+
+    def paths(self, targets: Sequence[int], k: int) -> list[Found]:
+        """The k paths of largest |start · Π values| into any of the targets, best first; ties in a fixed order."""
+        found = list(itertools.islice(self._run(targets), k))
+        # The heap works on sums of logs; products differ from them by rounding, and the table must not go up and down.
+        return sorted(found, key=lambda path: -abs(path[0]))
+
+    def _run(self, targets: Sequence[int]) -> Iterator[Found]:
+        """All paths, best first. A heap entry is a prefix (read from the target) and the rank of its next step.
+
+        The best completion of a prefix that was just chosen is the best of all: it is followed to its end at once, and
+        the second-best way of every vertex that is passed is put on the heap (Lawler's scheme).
+        """
         count = itertools.count()
-        heap: list[tuple[float, int, float, float, tuple[int, ...], int, int]] = []
-
-        def push(log: float, product: float, tail: tuple[int, ...], sign: int, rank: int) -> None:
-            ways = self._children(tail[-1], sign)
-            if rank < len(ways.best):
-                heapq.heappush(heap, (-(log + float(ways.best[rank])), next(count), log, product, tail, sign, rank))
-
-        push(0.0, 1.0, (target,), self.sign, 0)
+        heap: list[tuple[float, int, float, float, Any, int, Ways, int]] = []
+        for target in targets:
+            ways = self._ways(target, self.sign)
+            if ways.has(0):
+                heap.append((-ways.best[0], next(count), 0.0, 1.0, (target, None), self.sign, ways, 0))
+        heapq.heapify(heap)
         while heap:
-            _, _, log, product, tail, sign, rank = heapq.heappop(heap)
-            push(log, product, tail, sign, rank + 1)
-            ways = self._children(tail[-1], sign)
-            vertex, value = int(ways.vertex[rank]), float(ways.value[rank])
-            if vertex < 0:
-                yield product * value, tail[::-1]
-            else:
-                wanted = sign * (1 if value > 0 else -1)
-                push(log + float(np.log(abs(value))), product * value, (*tail, vertex), wanted, 0)
+            _, _, log, product, tail, sign, ways, rank = heapq.heappop(heap)
+            while True:
+                if ways.has(rank + 1):
+                    rest = -(log + ways.best[rank + 1])
+                    heapq.heappush(heap, (rest, next(count), log, product, tail, sign, ways, rank + 1))
+                vertex, value = ways.vertex[rank], ways.value[rank]
+                product *= value
+                if vertex < 0:
+                    yield product, _unrolled(tail)
+                    break
+                log += math.log(abs(value))
+                tail, rank = (vertex, tail), 0
+                if self.layer_of[vertex] < 0:  # nothing leads there: the path starts there
+                    yield product * float(self.start[vertex]), _unrolled(tail)
+                    break
+                sign = sign if value > 0 else -sign
+                ways = self._ways(vertex, sign)
+                if not ways.has(0):  # a rounding beside the sweep: never where the sweep says that there is a way
+                    break
 
-    def _children(self, vertex: int, sign: int) -> Children:
+    def _ways(self, vertex: int, sign: int) -> Ways:
         if (vertex, sign) not in self.known:
-            self.known[vertex, sign] = self._sorted_children(vertex, sign)
+            self.known[vertex, sign] = self._found(vertex, sign)
         return self.known[vertex, sign]
 
-    def _sorted_children(self, vertex: int, sign: int) -> Children:
-        best = [self._stopping(sign)[vertex : vertex + 1]]
-        vertices = [np.array([-1])]
-        values = [self.start[vertex : vertex + 1]]
-        for pair, logs in self.into.get(int(self.layer_start[vertex]), []):
-            row = vertex - pair.target.start
-            if not 0 <= row < pair.target.size:
-                continue
-            sources, value, log = _row(pair.matrix, logs.matrix, row)
-            sources = sources + pair.source.start
+    def _found(self, vertex: int, sign: int) -> Ways:
+        scores: list[npt.NDArray[Any]] = []
+        sources: list[npt.NDArray[Any]] = []
+        values: list[npt.NDArray[Any]] = []
+        first = float(self.start[vertex])
+        if first != 0 and (sign == ANY or (first > 0) == (sign > 0)):
+            scores.append(np.array([math.log(abs(first))]))
+            sources.append(np.array([-1]))
+            values.append(np.array([first]))
+        for step in self.into.get(int(self.layer_of[vertex]), ()):
+            source, value = step.row(vertex - step.target.start)
+            source = np.arange(step.source.start, step.source.stop) if source is None else source + step.source.start
+            with np.errstate(divide="ignore"):
+                log = np.log(np.abs(value))
             if sign == ANY:
-                onward = self.best[ANY][sources]
+                log += self.best[ANY][source]
             else:
-                onward = np.where(value > 0, self.best[sign][sources], self.best[-sign][sources])
-            best.append(log + onward)
-            vertices.append(sources)
+                log += np.where(value > 0, self.best[sign][source], self.best[-sign][source])
+            scores.append(log)
+            sources.append(source)
             values.append(value)
-        all_best = np.concatenate(best)
-        order = np.argsort(-all_best, kind="stable")
-        order = order[all_best[order] > -np.inf]
-        return Children(all_best[order], np.concatenate(vertices)[order], np.concatenate(values)[order])
+        if not scores:
+            return Ways(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))
+        if len(scores) == 1:
+            return Ways(scores[0], sources[0], values[0])
+        return Ways(np.concatenate(scores), np.concatenate(sources), np.concatenate(values))
 
 
-def _log(matrix: Matrix) -> Matrix:
-    with np.errstate(divide="ignore"):
-        if sp.issparse(matrix):
-            return sp.csr_array((np.log(np.abs(matrix.data)), matrix.indices, matrix.indptr), shape=matrix.shape)
-        return np.log(np.abs(matrix))
-
-
-def _row(matrix: Matrix, logs: Matrix, row: int) -> tuple[npt.NDArray[np.int64], Vector, Vector]:
-    """Sources, values and logs of the edges into one target."""
-    if sp.issparse(matrix):
-        at = slice(matrix.indptr[row], matrix.indptr[row + 1])
-        return matrix.indices[at].astype(np.int64), matrix.data[at], logs.data[at]
-    return np.arange(matrix.shape[1], dtype=np.int64), matrix[row], logs[row]
-
-
-def _row_max(matrix: Matrix, logs: Matrix, onward: Vector, edge_sign: int) -> Vector:
-    """max_i log|w_ji| + onward_i for every target j, over edges of one sign (or of any)."""
-    if not sp.issparse(matrix):
-        reached = logs + onward
-        if edge_sign != ANY:
-            reached[np.sign(matrix) != edge_sign] = -np.inf
-        return np.asarray(reached.max(axis=1, initial=-np.inf))
-    reached = logs.data + onward[matrix.indices]
-    if edge_sign != ANY:
-        reached[np.sign(matrix.data) != edge_sign] = -np.inf
-    result = np.full(matrix.shape[0], -np.inf)
-    filled = np.flatnonzero(np.diff(matrix.indptr))
-    if len(filled):
-        result[filled] = np.maximum.reduceat(reached, matrix.indptr[filled])
-    return result
+def _unrolled(tail: Any) -> tuple[int, ...]:
+    """The vertices of a prefix, from the one that was reached last."""
+    out = []
+    while tail is not None:
+        out.append(tail[0])
+        tail = tail[1]
+    return tuple(out)

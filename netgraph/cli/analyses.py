@@ -9,7 +9,15 @@ import typer
 import netgraph as ng
 from netgraph.cli import options as opt
 from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
-from netgraph.cli.source import How, activations_beside, open_graph, open_network, output_vertex, parse_target
+from netgraph.cli.source import (
+    How,
+    activations_beside,
+    one_input,
+    open_graph,
+    open_network,
+    output_vertex,
+    parse_target,
+)
 from netgraph.demo.verdicts import agreement
 
 
@@ -103,6 +111,9 @@ def paths(
         str | None,
         typer.Option("--weight", help="The edge column; attribution where the graph has it, weight otherwise."),
     ] = None,
+    sign: Annotated[
+        str | None, typer.Option("--sign", metavar="NAME", help="Only paths of this sign: positive or negative.")
+    ] = None,
     group: Annotated[
         str | None,
         typer.Option("--group", help="`input` adds up paths that differ in their first vertex only."),
@@ -113,6 +124,7 @@ def paths(
     """List the strongest paths to an output.
 
     At an input (--inputs) a path's value is its exact share of the target, elsewhere the product of the weights.
+    The last line says what share of all paths these are, and how far paths cancel each other.
     """
     with working("finding paths"):
         how = How(
@@ -121,13 +133,14 @@ def paths(
         graph = open_graph(file, how, granularity="unit", target_alone=True)
         vertex = output_vertex(graph, target)
         column = weight or ("attribution" if "attribution" in graph.edges.columns else "weight")
-        found = ng.paths(graph, target=vertex, k=k, weight=column, group=group)
+        scored = graph.origin is not None and graph.meta.get("granularity") == "channel" and column == "attribution"
+        at = one_input(inputs, row) if inputs is not None and scored else None
+        found = ng.paths(graph, vertex, k=k, weight=column, sign=sign, group=group, inputs=at)
     if json:
         print_json({"paths": found.to_dict("records"), "about": found.attrs})
         return
     print_rows(list(found.columns), found.itertuples(index=False), as_json=False)
-    held, whole = found.attrs["coverage_abs"], found.attrs["paths"]
-    typer.echo(f"{len(found):,} of {whole:,} paths; they hold {held:.2%} of the sum of all paths' sizes")
+    typer.echo(found.summary)
 
 
 def circuit(

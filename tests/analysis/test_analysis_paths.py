@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.sparse as sp
 from analysis_graphs import chain, make, random_graph
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from netgraph.analysis.paths import paths
-from netgraph.errors import AnalysisError, UnknownName
+from netgraph.errors import AnalysisError, GraphError, UnknownName
+from netgraph.graph.convolution import Convolution
 from netgraph.graph.graph import Block, Graph
 
 seeds = st.integers(0, 10_000)
@@ -229,6 +233,148 @@ def test_bad_questions_are_answered_by_name() -> None:
         paths(graph, "l2:0", k=0)
     with pytest.raises(AnalysisError, match=r"net\.graph\(inputs=x"):
         paths(graph, "l2:0", weight="attribution")
+
+
+def test_no_target_or_source_is_refused() -> None:
+    graph = chain([[1.0, 2.0]], [[1.0]])
+    with pytest.raises(AnalysisError, match="target= names no vertex: give an id, several ids, or the name of a layer"):
+        paths(graph, [])
+    with pytest.raises(AnalysisError, match="source= names no vertex"):
+        paths(graph, "l2:0", source=())
+    with pytest.raises(UnknownName, match="unknown vertex 'l2:1': did you mean 'l2:0'"):
+        paths(graph, ["l2:0", "l2:1"])
+    with pytest.raises(AnalysisError, match="no edge leads to 'l0:0' or the other targets"):
+        paths(graph, "l0")
+
+
+def test_a_value_that_is_no_number_is_refused_with_its_place() -> None:
+    for matrix in (np.array([[1.0, np.nan]]), sp.csr_array(np.array([[1.0, np.inf]]))):
+        graph = chain(matrix, [[1.0]])
+        with pytest.raises(AnalysisError, match="'weight' of the edges l0 -> l1 holds NaN or infinity"):
+            paths(graph, "l2:0")
+
+
+def test_a_cycle_is_no_layered_graph() -> None:
+    import networkx as nx
+
+    with pytest.raises(GraphError, match="the edges run in a circle: 2 -> 1 -> 2"):
+        paths(Graph.from_networkx(nx.DiGraph([(0, 1), (1, 2), (2, 1), (2, 3)])), "3")
+
+
+@settings(max_examples=25)
+@given(seeds)
+def test_several_ends_are_the_union_of_each(seed: int) -> None:
+    graph = random_graph(seed)
+    layer = graph.layers[-1]
+    weight = dense(graph)
+    assume((weight[layer.vertices] != 0).any())
+    ends = [i for i in range(layer.start, layer.stop) if (weight[i] != 0).any()]
+    sources = [str(graph.ids[i]) for i in range(graph.layers[0].size)]
+    each = [
+        (value, path)
+        for end in ends
+        for source in sources
+        for _, value, _, path in paths(graph, str(graph.ids[end]), source, k=10_000).itertuples(index=False)
+    ]
+    found = paths(graph, layer.name, source=sources, k=10_000)
+    assert sorted(zip(found["value"], found["vertices"], strict=True)) == sorted(each)
+    assert found.attrs["paths"] == len(each)
+    assert found.equals(paths(graph, layer.name, source="l0", k=10_000))
+
+
+@pytest.mark.parametrize("spread", [1.0, 40.0, 200.0])
+def test_products_beyond_the_range_of_numbers_keep_their_order(spread: float) -> None:
+    # Weights such as 1e-120: the completions of one layer lie further apart than doubles reach.
+    rng = np.random.default_rng(3)
+    matrices = [10.0 ** rng.uniform(-spread, spread / 3, size=(4, 4)) * rng.choice([-1, 1], (4, 4)) for _ in range(3)]
+    matrices[1][2, 1] = 0.0
+    graph = chain(matrices[0], sp.csr_array(matrices[1]), matrices[2])
+    logs = {}
+    with np.errstate(divide="ignore"):
+        size = [np.log10(np.abs(m)) for m in matrices]
+    for a, b, c in itertools.product(range(4), repeat=3):
+        logs[f"l0:{a}", f"l1:{b}", f"l2:{c}", "l3:1"] = size[0][b, a] + size[1][c, b] + size[2][1, c]
+    wanted = [p for p in sorted(logs, key=lambda p: -logs[p]) if logs[p] > -300][:20]
+    assert paths(graph, "l3:1", k=len(wanted))["vertices"].tolist() == wanted
+    signs = {}
+    for p in wanted:
+        at = [int(vertex[3:]) for vertex in p]
+        signs[p] = np.prod([np.sign(m[t, s]) for m, (s, t) in zip(matrices, itertools.pairwise(at), strict=True)])
+    found = paths(graph, "l3:1", k=100, sign="negative")["vertices"].tolist()
+    negative = [p for p in wanted if signs[p] < 0]
+    assert found[: len(negative)] == negative
+
+
+def convolutions() -> Graph:
+    """Units of a strided, a padded and a grouped convolution, and a skip: implicit blocks."""
+    import torch
+
+    from netgraph import trace
+
+    class Net(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = torch.nn.Conv2d(1, 2, 2, stride=2)
+            self.b = torch.nn.Conv2d(2, 2, 3, padding=1, groups=2)
+            self.c = torch.nn.Linear(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.a(x)
+            return self.c((self.b(x) + x).flatten(1))
+
+    torch.manual_seed(0)
+    return trace(Net().double().eval(), (1, 4, 4)).graph("unit")
+
+
+@pytest.mark.parametrize("sign", [None, "positive", "negative"])
+@pytest.mark.parametrize("group", [None, "input"])
+def test_implicit_convolutions_are_read_as_they_are(
+    sign: str | None, group: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = convolutions()
+    assert {type(block.weight).__name__ for block in graph.blocks} >= {"Convolution"}
+    wanted = paths(graph.unrolled(), "c:1", k=50, sign=sign, group=group)
+    monkeypatch.setattr(Convolution, "unrolled", property(lambda _: pytest.fail("unrolled")))
+    found = paths(graph, "c:1", k=50, sign=sign, group=group)
+    assert found["vertices"].tolist() == wanted["vertices"].tolist()
+    np.testing.assert_allclose(found["value"], wanted["value"], rtol=1e-12)
+    for name in ("paths", "total", "total_abs"):
+        assert found.attrs[name] == pytest.approx(wanted.attrs[name], rel=1e-12)
+
+
+def test_igraph_and_networkx_find_the_same_paths() -> None:
+    import igraph
+    import networkx as nx
+
+    rng = np.random.default_rng(5)
+    matrices = [rng.normal(size=(12, 15)), rng.normal(size=(10, 12)), rng.normal(size=(3, 10))]
+    graph = chain(*matrices)
+    found = paths(graph, "l3:2", source="l0:4", k=40)
+    edges = graph.edges.to_pandas()
+    number = {vertex: i for i, vertex in enumerate(graph.ids)}
+    lengths = -np.log(edges["abs_weight"]) + np.log(edges["abs_weight"].max())
+    peer = igraph.Graph(
+        n=graph.n,
+        edges=[(number[s], number[t]) for s, t in zip(edges["source"], edges["target"], strict=True)],
+        directed=True,
+    )
+    ways = peer.get_k_shortest_paths(
+        number["l0:4"], number["l3:2"], k=40, weights=lengths.tolist(), mode="out", output="vpath"
+    )
+    assert [tuple(graph.ids[way]) for way in ways] == found["vertices"].tolist()
+    other = nx.DiGraph()
+    other.add_weighted_edges_from(zip(edges["source"], edges["target"], lengths, strict=True))
+    generated = nx.shortest_simple_paths(other, "l0:4", "l3:2", weight="weight")
+    assert [tuple(way) for way in itertools.islice(generated, 40)] == found["vertices"].tolist()
+
+
+def test_a_printed_table_says_what_it_holds() -> None:
+    graph = chain([[1.0, 2.0], [3.0, 0.0]], [[1.0, -1.0]])
+    found = paths(graph, "l2:0", k=2)
+    line = "2 of 3 paths: 83.33% of Σ|path|; Σ path is 0: all of it cancels"
+    assert str(found).endswith(line) and line in found._repr_html_()
+    assert type(found.head(1)) is pd.DataFrame  # a part is no answer to the question
+    assert "of Σ|path|" not in repr(found.head(1))
 
 
 def test_no_path_from_the_source_is_an_empty_table() -> None:

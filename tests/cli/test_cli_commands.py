@@ -136,7 +136,22 @@ def test_cli_paths_are_exact_shares_at_an_input(files: Any, net: ng.Network, cli
     expected = ng.paths(net.graph(granularity="unit", inputs=image, target=1), "fc2:1", k=4, weight="attribution")
     assert [tuple(row["vertices"]) for row in result.json["paths"]] == list(expected.vertices)
     assert [row["value"] for row in result.json["paths"]] == pytest.approx(list(expected.value))
-    assert "of the sum of all paths' sizes" in cli("paths", files.weights, *files.options, *options).out
+    printed = cli("paths", files.weights, *files.options, *options).out
+    assert printed.endswith(expected.summary + "\n") and "of Σ|path|" in expected.summary
+    lowest = cli("paths", files.weights, *files.options, *options, "--sign", "negative", "--json").json["paths"]
+    assert len(lowest) == 4 and all(row["value"] < 0 for row in lowest)
+
+
+def test_cli_paths_between_channels_are_scored_exactly(files: Any, net: ng.Network, cli: Cli) -> None:
+    import torch
+
+    options = ["--inputs", files.inputs, "--target", 1, "-k", 4, "--granularity", "channel", "--json"]
+    result = cli("paths", files.weights, *files.options, *options)
+    image = torch.from_numpy(np.load(files.inputs)["inputs"][:1])
+    graph = net.graph(inputs=image, target=1)
+    expected = ng.paths(graph, "fc2:1", k=4, weight="attribution", inputs=image)
+    assert [tuple(row["vertices"]) for row in result.json["paths"]] == list(expected.vertices)
+    assert [row["share"] for row in result.json["paths"]] == pytest.approx(list(expected.share), rel=1e-5)
 
 
 def test_cli_paths_of_an_exported_graph_are_products_of_weights(exported: Path, cli: Cli) -> None:
