@@ -6,7 +6,7 @@ import { createDensity, type DensityInput } from "../src/draw/density";
 import type { Rgb } from "../src/draw/frame";
 import { createPlace } from "../src/draw/place";
 import { colourer } from "../src/draw/strokes";
-import { fitted, projectionOf } from "../src/draw/view";
+import { fitted, marginsOf, projectionOf } from "../src/draw/view";
 import { makePage } from "./make";
 
 // What the browser has and node has not.
@@ -33,7 +33,7 @@ function picture(model: Model, slice = Infinity, changed: Partial<DensityInput> 
     model,
     values,
     place,
-    projection: projectionOf(fitted(place, SIZE, false), SIZE),
+    projection: projectionOf(fitted(place, SIZE, marginsOf(false)), SIZE),
     width: SIZE.width,
     height: SIZE.height,
     scale: 1,

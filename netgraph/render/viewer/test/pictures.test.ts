@@ -133,6 +133,35 @@ const convolution: Made = {
   frames: [0],
 };
 
+test("kernels from red, green and blue are one picture in these colours, grey where they are 0", () => {
+  const model = createModel(
+    makePage({
+      layers: [
+        { name: "input", size: 3, shape: [3, 2, 2] },
+        { name: "conv", size: 2, shape: [2, 2, 2], kind: "conv" },
+      ],
+      blocks: [
+        {
+          source: 0,
+          target: 1,
+          weights: [1, 1, 1, 1, 1, 1],
+          kind: "conv",
+          kernels: {
+            data: [...[100, 0], ...[50, 0], ...[-100, 0], ...[1, 0], ...[0, 1], ...[0, 0]],
+            scale: 1,
+            height: 1,
+            width: 2,
+          },
+        },
+      ],
+    }),
+  );
+  const [first, second] = [3, 4].map((vertex) => model.pictures(vertex, reading({ view: "network" }))[0]!);
+  assert.deepEqual([first!.kind, first!.width, first!.height], ["colour", 2, 1]);
+  near(first!.data, [1, 0.75, 0, 0.5, 0.5, 0.5]);
+  near(second!.data, [1, 0.5, 0.5, 0.5, 1, 0.5]);
+});
+
 test("a channel shows its feature map, then its kernels", () => {
   const model = createModel(makePage(convolution));
   const [map, kernel, ...more] = model.pictures(1, reading());

@@ -5,7 +5,7 @@ import { createPicker } from "../src/draw/hit";
 import { parseColour } from "../src/draw/palette";
 import { createPlace } from "../src/draw/place";
 import { course, crowding, inkOf, levelOf, lookOf, SWING } from "../src/draw/strokes";
-import { bounded, fitted, projectionOf, zoomRange } from "../src/draw/view";
+import { bounded, fitted, marginsOf, projectionOf, zoomRange } from "../src/draw/view";
 
 interface Wish {
   depth: number;
@@ -106,7 +106,7 @@ test("empty networks, empty layers and NaN positions have a place", () => {
   );
   for (const numbers of [place.x, place.y, place.port]) assert.ok(numbers.every(Number.isFinite));
   assert.deepEqual(place.routes[0], { leave: 0, arrive: 0, arc: null });
-  assert.ok(Number.isFinite(fitted(place, { width: 0, height: 0, ratio: 1 }, true).zoom));
+  assert.ok(Number.isFinite(fitted(place, { width: 0, height: 0, ratio: 1 }, marginsOf(true)).zoom));
 });
 
 test("edges of one row leave at different heights inside their squares", () => {
@@ -228,7 +228,7 @@ test("vertices of a folded layer are not picked, its bar is", () => {
 test("what fits leaves the margins free; bounds keep the picture in sight", () => {
   const place = createPlace(three());
   const size = { width: 1000, height: 700, ratio: 1 };
-  const camera = fitted(place, size, true);
+  const camera = fitted(place, size, marginsOf(true));
   const { toX, toY } = projectionOf(camera, size);
   assert.ok(toX(0) >= 24 - 1e-6 && toX(place.width) <= 850 + 1e-6);
   assert.ok(toY(0) >= 48 - 1e-6 && toY(place.height) <= 684 + 1e-6);
@@ -259,7 +259,7 @@ test("arcs that crowd a band share its ink, edges across a gap do not", () => {
     Uint32Array.from({ length: 96 }, (_, edge) => edge),
   );
   assert.equal(straight, 1);
-  near([arcs!], [(1.5 * 8) / 48]);
+  near([arcs!], [(0.35 * 8) / 48]);
   assert.equal(crowding(net, place, zoom, Uint32Array.of(1, 3))[1], 1, "two have room enough");
 });
 

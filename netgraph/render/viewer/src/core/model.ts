@@ -88,9 +88,9 @@ export interface PathList {
 export interface Picture {
   width: number;
   height: number;
-  /** Signed values scaled to −1 … 1 ("signed") or 0 … 1 ("plain"). */
+  /** Signed values scaled to −1 … 1 ("signed") or 0 … 1 ("plain"); red, green and blue of 0 … 1 ("colour"). */
   data: Float32Array;
-  kind: "signed" | "plain";
+  kind: "signed" | "plain" | "colour";
   /** "gradient of this unit at this input", "weights", "feature map", "kernel from conv1:3" … */
   caption: string;
 }

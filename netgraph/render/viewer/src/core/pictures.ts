@@ -70,6 +70,31 @@ export function createPictures(
     return found ? onImage(sides, numbers, "weights") : null;
   }
 
+  /** The kernels from red, green and blue together, as one picture in these colours; grey is 0. */
+  function colours(vertex: number): Picture | null {
+    for (const block of wiring.into[wiring.layerOf(vertex).index]) {
+      const { source, kernels: kept, cols } = block;
+      if (!kept || wiring.into[source.index].length || cols !== 3 || source.shape[0] !== 3) continue;
+      const { height, width } = kept;
+      const size = height * width;
+      if (size < 2) continue;
+      const own = tapsOf(block)
+        .subarray((vertex - block.target.start) * 3 * size)
+        .subarray(0, 3 * size);
+      const values = scaled(Float32Array.from(own));
+      const mixed = values.map((_, at) => 0.5 + 0.5 * values[(at % 3) * size + Math.floor(at / 3)]);
+      return { width, height, data: mixed, kind: "colour", caption: "kernel, in the input’s colours" };
+    }
+    return null;
+  }
+
+  function tapsOf(block: Block): Int8Array {
+    const { data: text, height, width } = block.kernels!;
+    const taps = kernels.get(block) ?? int8(text, block.rows * block.cols * height * width);
+    kernels.set(block, taps);
+    return taps;
+  }
+
   /** The kernels of its strongest inward edges. */
   function kernelsOf(vertex: number): Picture[] {
     const found: { size: number; block: Block; place: number; source: number }[] = [];
@@ -85,9 +110,8 @@ export function createPictures(
     }
     found.sort((a, b) => b.size - a.size);
     return found.slice(0, KERNELS).map(({ block, place, source }) => {
-      const { data: text, height, width } = block.kernels!;
-      const taps = kernels.get(block) ?? int8(text, block.rows * block.cols * height * width);
-      kernels.set(block, taps);
+      const { height, width } = block.kernels!;
+      const taps = tapsOf(block);
       const caption = `kernel from ${name(block.source.start + source)}`;
       const own = Float32Array.from(taps.subarray(place * height * width, (place + 1) * height * width));
       return { width, height, data: scaled(own), kind: "signed", caption };
@@ -147,7 +171,9 @@ export function createPictures(
     if (!wiring.into[layer.index].length)
       return layer.kind === "bias" || layer.kind === "constant" ? [] : shown(vertex, layer, reading);
     const own = shows(reading) === "weight" ? null : (map(vertex, reading) ?? gradient(vertex, reading));
-    return [own ?? weights(vertex), ...kernelsOf(vertex)].filter((picture) => picture !== null);
+    return [own ?? weights(vertex), colours(vertex), ...kernelsOf(vertex)].filter(
+      (picture) => picture !== null,
+    );
   };
 }
 

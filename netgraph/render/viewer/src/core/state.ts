@@ -6,7 +6,7 @@ export type Colour = "sign" | "module";
 export type Theme = "dark" | "light";
 
 export interface Camera {
-  /** Centre of the picture in stage units, and pixels (CSS) a stage unit; null: fit everything. */
+  /** Centre of the picture in stage units (as laid out), and pixels (CSS) a stage unit. */
   x: number;
   y: number;
   zoom: number;

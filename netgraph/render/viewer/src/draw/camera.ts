@@ -2,8 +2,9 @@
 
 import type { Camera, Store } from "../core/state";
 import type { Place } from "./frame";
+import { layingOf, standing } from "./gaps";
 import { followGestures } from "./gestures";
-import { bounded, fitted, zoomRange, type Size } from "./view";
+import { bounded, zoomRange, type Size } from "./view";
 
 export interface CameraControl {
   /** Where the camera stands: as the state says, or so that everything fits. */
@@ -18,10 +19,8 @@ interface Surroundings {
   store: Store;
   place(): Place;
   size(): Size;
-  /** Labels stand to the right of the outputs. */
-  outputs: boolean;
-  /** CSS pixels for the names to the left of the inputs. */
-  names: number;
+  /** The camera that shows everything. */
+  fit(): Camera;
   /** The camera is being moved. */
   moved(): void;
 }
@@ -30,7 +29,7 @@ export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): C
   const { store, place, size, moved } = around;
   const limits = remembered(
     () => {
-      const fit = fitted(place(), size(), around.outputs, around.names);
+      const fit = around.fit();
       return { fit, range: zoomRange(place(), fit) };
     },
     () => [place(), size()],
@@ -40,12 +39,13 @@ export function createCamera(canvas: HTMLCanvasElement, around: Surroundings): C
   const current = (): Camera => {
     const { camera } = store.state;
     const known = camera && [camera.x, camera.y, camera.zoom].every(Number.isFinite);
-    return known ? within(camera) : limits().fit;
+    return known ? within({ ...camera, x: standing(place().ruler, camera.x) }) : limits().fit;
   };
   const go = (wanted: Camera): void => {
     moved();
     // What lay under the pointer does not lie there any more.
-    store.set({ camera: within(wanted), hovered: null });
+    const camera = within(wanted);
+    store.set({ camera: { ...camera, x: layingOf(place().ruler, camera.x) }, hovered: null });
   };
   const control: CameraControl = {
     current,

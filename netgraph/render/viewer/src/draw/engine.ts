@@ -8,6 +8,7 @@
 import type { EdgeValues, Model } from "../core/model";
 import type { Camera, Colour } from "../core/state";
 import { createDensity, type Density } from "./density";
+import { CRISP, CRISP_INK, createMass, MANY, type Mass, massInk } from "./mass";
 import type { Palette, Place } from "./frame";
 import { colourer, coloursOf, createStroker, crowding, inkOf, lookOf } from "./strokes";
 import { projectionOf, sameCamera, sameSize, type Size } from "./view";
@@ -43,6 +44,8 @@ interface Shot {
   /** Edges that are still to be stroked. */
   left: number;
   stroke: ((edge: number) => void) | null;
+  /** What the weaker of very many edges are gathered in. */
+  mass: Mass | null;
   /** Being added up; its picture when it is finished; null: not wanted. */
   adding: Density | null;
   density: HTMLCanvasElement | null;
@@ -70,6 +73,7 @@ export function createEngine(model: Model): Engine {
       lines,
       left: Math.min(wanted.top, wanted.values.order.length),
       stroke: null,
+      mass: null,
       adding: null,
       density: null,
       complete: false,
@@ -193,21 +197,45 @@ function strokeUntil(model: Model, shot: Shot, deadline: number): void {
     const projection = projectionOf(camera, size);
     const colourOf = colourer(model, values, colour, palette.modules.length);
     const colours = coloursOf(model, palette, colour);
-    const draw = createStroker(context, { model, values, place, projection, colours, colourOf });
+    const strokes = { model, values, place, projection, colours, colourOf };
+    const draw = createStroker(context, strokes);
     const seen = shows(values, positive, negative);
-    const ink = inkOf(count);
+    const massed = count > MANY && colours.length === 2;
+    const ink = massed ? Math.max(CRISP_INK, inkOf(count)) : inkOf(count);
+    if (massed) shot.mass = createMass(shot.lines.width, shot.lines.height, size.ratio);
+    const faint = massInk(count);
+    const [above, below] = [shot.mass?.positive, shot.mass?.negative].map(
+      (onto) => onto && createStroker(onto, { ...strokes, faintest: 0 }),
+    );
     const crowd = crowding(model, place, camera.zoom, values.order.subarray(0, count));
     shot.stroke = (edge) => {
       if (!seen(edge)) return;
-      const { alpha, width } = lookOf(Math.abs(values.value[edge]!) / values.largest, ink);
-      draw(edge, { alpha: alpha * crowd[model.blockOf(edge).index]!, width });
+      const share = Math.abs(values.value[edge]!) / values.largest;
+      const { alpha, width } = lookOf(share, shot.mass ? faint : ink);
+      const onto = !shot.mass ? draw : colourOf(edge) ? below! : above!;
+      onto(edge, { alpha: alpha * crowd[model.blockOf(edge).index]!, width });
     };
   }
   while (shot.left) {
     const stop = Math.max(0, shot.left - BATCH);
-    while (shot.left > stop) shot.stroke(values.order[--shot.left]!);
+    while (shot.left > stop) {
+      if (shot.mass && shot.left <= CRISP) settle(shot, shot.mass);
+      shot.stroke(values.order[--shot.left]!);
+    }
     if (performance.now() > deadline) return;
   }
+}
+
+/** The mass lies below the strongest lines. */
+function settle(shot: Shot, mass: Mass): void {
+  const { palette } = shot.wanted;
+  const context = shot.lines.getContext("2d")!;
+  context.save();
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.globalAlpha = 1;
+  context.drawImage(mass.image([palette.positive, palette.negative], palette), 0, 0);
+  context.restore();
+  shot.mass = null;
 }
 
 interface Rectangle {

@@ -2,6 +2,7 @@
 
 import type { EdgeValues, Model, Reading } from "../core/model";
 import type { State } from "../core/state";
+import type { Ruler } from "./gaps";
 
 export interface Box {
   x: number;
@@ -37,6 +38,8 @@ export interface Place {
   boxes: Box[];
   /** One a block. */
   routes: Route[];
+  /** From where the columns were laid out to where they stand. */
+  ruler: Ruler;
   width: number;
   height: number;
 }

@@ -1,6 +1,6 @@
 /** What stands above the layers, and how much room there is for it. */
 
-import type { Layer } from "../core/model";
+import type { Layer, Model } from "../core/model";
 import { activation, counted } from "../ui/format";
 import type { Box, Frame } from "./frame";
 import { font, shorten, widthOf } from "./text";
@@ -18,7 +18,15 @@ const LONGEST = 190;
 /** Less of a name than this says nothing. */
 const SHORTEST = 80;
 
-export type Mode = "two" | "one" | "slanted";
+/** Two lines, one, one at two heights in turn, or slanted. */
+export type Mode = "two" | "one" | "stepped" | "slanted";
+export const SLANT = (38 * Math.PI) / 180;
+export const SLANTED_LONGEST = 150;
+/** Every second name stands higher by this much. */
+export const STEP = LINE + 4;
+
+/** What the plan needs of a frame. */
+export type Seen = Pick<Frame, "context" | "model" | "place" | "zoom" | "toX" | "toY">;
 
 export interface Heading {
   layer: Layer;
@@ -32,6 +40,8 @@ export interface Heading {
   above: number;
   /** Width that it may have, in its column's middle, without lying on other layers. */
   beside: number;
+  /** In steps: it stands on the upper one. */
+  lifted: boolean;
   /** It stands below another box of its column: never slanted. */
   below: boolean;
 }
@@ -62,7 +72,7 @@ export function briefly(layer: Layer, output: boolean, softmax: boolean): string
 }
 
 /** Headings of the layers that have vertices, from left to right and, in a column, from top to bottom. */
-export function headingsOf(frame: Frame): Heading[] {
+export function headingsOf(frame: Seen): Heading[] {
   const { context, model, place } = frame;
   const layers = model.layers.filter((layer) => layer.size && place.boxes[layer.index]);
   const boxes = layers.map((layer) => place.boxes[layer.index]!);
@@ -89,23 +99,38 @@ export function headingsOf(frame: Frame): Heading[] {
       bottom: frame.toY(box.y + box.height),
       above: (box.y - floor) * frame.zoom,
       beside: 2 * (room * frame.zoom - 4),
+      lifted: false,
       below: floor > -Infinity,
     };
   });
-  return found.sort((a, b) => a.x - b.x || a.top - b.top);
+  found.sort((a, b) => a.x - b.x || a.top - b.top);
+  found.filter(({ below }) => !below).forEach((heading, at) => (heading.lifted = at % 2 === 1));
+  return found;
 }
+
+/** CSS pixels above the columns that headings take. */
+export function roomAbove(context: CanvasRenderingContext2D, model: Model, mode: Mode): number {
+  if (mode !== "slanted") return ABOVE[mode];
+  const widths = model.layers.map(({ name, size }) => (size ? widthOf(context, name, NAME) : 0));
+  return ABOVE.slanted + Math.sin(SLANT) * (Math.min(SLANTED_LONGEST, Math.max(0, ...widths)) + MARK);
+}
+
+const ABOVE: Record<Mode, number> = { two: 46, one: 30, stepped: 48, slanted: 34 };
+
+export const liftOf = (heading: Heading, mode: Mode): number =>
+  mode === "stepped" && heading.lifted ? STEP : 0;
 
 const sameColumn = (a: Box, b: Box): boolean => b.x <= a.x + a.width && b.x + b.width >= a.x;
 
 export const heightOf = (mode: Mode): number => (mode === "two" ? 2 * LINE + 2 : LINE);
 
-export function widthOfHeading(frame: Frame, { name, detail }: Heading, mode: Mode): number {
+export function widthOfHeading(frame: Seen, { name, detail }: Heading, mode: Mode): number {
   const width = widthOf(frame.context, name, NAME) + MARK;
   return mode === "two" ? Math.max(width, widthOf(frame.context, detail, DETAIL)) : width;
 }
 
 /** Headings below other boxes are cut to the room they have, or left out: slanting would not help them. */
-export function cutLower(frame: Frame, headings: Heading[], mode: Mode): Heading[] {
+export function cutLower(frame: Seen, headings: Heading[], mode: Mode): Heading[] {
   const height = heightOf(mode === "slanted" ? "one" : mode);
   return headings.filter((heading) => {
     if (!heading.below) return true;
@@ -118,7 +143,7 @@ export function cutLower(frame: Frame, headings: Heading[], mode: Mode): Heading
 }
 
 /** Two headings would overlap, or one would lie on another layer. */
-export function crowded(frame: Frame, headings: Heading[], mode: Mode): boolean {
+export function crowded(frame: Seen, headings: Heading[], mode: Mode): boolean {
   const height = heightOf(mode);
   for (const [at, one] of headings.entries()) {
     if (one.below && (one.above < height + AIR + 3 || one.beside < widthOfHeading(frame, one, mode))) {
@@ -130,7 +155,11 @@ export function crowded(frame: Frame, headings: Heading[], mode: Mode): boolean 
     for (const other of headings.slice(at + 1)) {
       if (other.x - one.x > 2 * LONGEST) break;
       const apart = (width + widthOfHeading(frame, other, mode)) / 2 + BESIDE;
-      if (other.x - one.x < apart && Math.abs(other.top - one.top) < height + 3) return true;
+      if (
+        other.x - one.x < apart &&
+        Math.abs(other.top - liftOf(other, mode) - (one.top - liftOf(one, mode))) < height + 3
+      )
+        return true;
     }
   }
   return false;

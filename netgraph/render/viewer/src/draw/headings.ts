@@ -14,16 +14,19 @@ import {
   type Heading,
   headingsOf,
   heightOf,
+  liftOf,
   LINE,
   MARK,
   NAME,
+  SLANT,
+  SLANTED_LONGEST,
   widthOfHeading,
 } from "./headingplan";
 import { css, shorten, widthOf, write } from "./text";
 
-const SLANT = (38 * Math.PI) / 180;
 const [SINE, COSINE] = [Math.sin(SLANT), Math.cos(SLANT)];
-const SLANTED_LONGEST = 150;
+
+const LEVEL = ["two", "one", "stepped"] as const;
 
 /** A heading as drawn, turned by `angle` about its left end. */
 interface Drawn {
@@ -42,11 +45,14 @@ export function drawHeadings(frame: Frame): void {
   const headings = headingsOf(frame);
   if (!headings.length) return;
   frame.context.save();
-  const mode = (["two", "one"] as const).find((each) => !crowded(frame, headings, each)) ?? "slanted";
+  const mode = LEVEL.find((each) => !crowded(frame, headings, each)) ?? "slanted";
   const faded = fadedLayers(frame);
   const shown = cutLower(frame, headings, mode);
   if (mode === "slanted") drawSlanted(frame, shown, faded);
-  else for (const heading of shown) drawLevel(frame, heading, mode, faded);
+  else {
+    if (mode === "stepped") for (const heading of shown) drawLeader(frame, heading);
+    for (const heading of shown) drawLevel(frame, heading, mode, faded);
+  }
   frame.context.restore();
 }
 
@@ -58,7 +64,24 @@ function fadedLayers({ model, lit }: Frame): ReadonlySet<number> {
   return faded;
 }
 
-function drawLevel(frame: Frame, heading: Heading, mode: "two" | "one", faded: ReadonlySet<number>): void {
+/** From a name on the upper step down to its column. */
+function drawLeader({ context, palette }: Frame, heading: Heading): void {
+  const lift = liftOf(heading, "stepped");
+  if (!lift || heading.top - AIR - LINE - lift < 3) return;
+  context.strokeStyle = css(palette.dim, 0.5);
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(heading.x, heading.top - AIR - lift + 3);
+  context.lineTo(heading.x, heading.top - 3);
+  context.stroke();
+}
+
+function drawLevel(
+  frame: Frame,
+  heading: Heading,
+  mode: (typeof LEVEL)[number],
+  faded: ReadonlySet<number>,
+): void {
   const { context, palette, place } = frame;
   const { layer, name, detail } = heading;
   const height = heightOf(mode);
@@ -70,8 +93,9 @@ function drawLevel(frame: Frame, heading: Heading, mode: "two" | "one", faded: R
     Math.max(heading.x, width / 2 + 4),
     Math.max(width / 2 + 4, frame.width - width / 2 - 4),
   );
-  const sticks = heading.top - AIR - height < 3;
-  const top = sticks ? 3 : heading.top - AIR - height;
+  const above = AIR + height + liftOf(heading, mode);
+  const sticks = heading.top - above < 3;
+  const top = sticks ? 3 : heading.top - above;
   if (overlapsDrawn(x - width / 2, top, width, height)) return;
   context.globalAlpha = faded.has(layer.index) ? 0.55 : 1;
   if (sticks) {

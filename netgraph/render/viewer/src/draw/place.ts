@@ -2,6 +2,7 @@
 
 import type { Model } from "../core/model";
 import type { Box, Place } from "./frame";
+import { fitGaps, type Shape } from "./gaps";
 import { columnsOf, routesOf } from "./routes";
 
 /** Half the side of a square, of its cell: pixels touch, units keep a little room. */
@@ -12,7 +13,12 @@ const BAR = 0.014;
 /** Edges of one row leave at different heights, within this part of the square's half side. */
 const SPREAD = 0.8;
 
-export function createPlace(model: Model, folded: ReadonlySet<number> = new Set()): Place {
+/** `shape`: what the gaps between the columns are fitted to; null: as laid out. */
+export function createPlace(
+  model: Model,
+  folded: ReadonlySet<number> = new Set(),
+  shape: Shape | null = null,
+): Place {
   const x = Float32Array.from(model.x, finite);
   const y = Float32Array.from(model.y, finite);
   const half = new Float32Array(model.n);
@@ -33,6 +39,9 @@ export function createPlace(model: Model, folded: ReadonlySet<number> = new Set(
     box.y -= top;
   }
   fold(model, folded, { x, half, boxes, bar: BAR * height });
+  // How low arcs run does not depend on the gaps, but the gaps on it.
+  const tall = routesOf(model, boxes, height).bottom;
+  const ruler = shape === null ? { laid: [], stands: [] } : fitGaps(model, { x, boxes }, tall, shape);
   const { routes, bottom } = routesOf(model, boxes, height);
   const width = seen.length ? Math.max(...seen.map((box) => box.x + box.width)) : 1;
   return {
@@ -43,6 +52,7 @@ export function createPlace(model: Model, folded: ReadonlySet<number> = new Set(
     ...rows(model, x, y, half),
     boxes,
     routes,
+    ruler,
     width,
     height: bottom,
   };

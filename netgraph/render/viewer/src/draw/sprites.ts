@@ -157,6 +157,12 @@ function imageOf(frame: Frame, vertex: number): ImageData | null {
   // A channel of the input is the input's own picture; it has its own colours.
   if (sample?.picture && layer.kind === "input" && layer.grid.length === 1 && layer.shape.length === 3)
     return photograph(sample.picture, layer.size > 1 ? vertex - layer.start : null);
+  // Without an input, its channels are at least red, green and blue.
+  if (!sample && layer.kind === "input" && layer.size === 3 && layer.shape.length === 3) {
+    const image = new ImageData(1, 1);
+    image.data.set([...mix(palette.card, TINTS[vertex - layer.start] ?? WHITE, 0.7), 255]);
+    return image;
+  }
   const picture = model.pictures(vertex, reading)[0];
   return picture ? toImage(picture, palette) : null;
 }
@@ -203,6 +209,13 @@ export function toImage(picture: Picture, palette: Palette): ImageData {
   const { width, height, data, kind } = picture;
   const image = new ImageData(width, height);
   const { card, text, positive, negative } = palette;
+  if (kind === "colour") {
+    for (let at = 0; at < width * height; at++) {
+      for (let part = 0; part < 3; part++) image.data[4 * at + part] = 255 * (data[3 * at + part]! || 0);
+      image.data[4 * at + 3] = 255;
+    }
+    return image;
+  }
   const plain = kind === "plain";
   const above = plain
     ? rampTo(card, palette.dark ? mix(text, WHITE, 0.6) : text, 1)

@@ -3,16 +3,16 @@
 import type { EdgeValues, Model } from "../core/model";
 import type { State, Store } from "../core/state";
 import { readingOf, shownEdges } from "../ui/reading";
+import { arrange } from "./arrange";
 import { createCamera, remembered } from "./camera";
 import { canvas as makeCanvas, createEngine } from "./engine";
-import type { Palette, Place, Stage, Timings } from "./frame";
+import type { Palette, Stage, Timings } from "./frame";
 import { createPicker, type Picker } from "./hit";
 import { createVertexLayer } from "./layer";
 import { createLoop } from "./loop";
 import { createMatrix } from "./matrix";
 import { roomForNames } from "./names";
 import { readPalette } from "./palette";
-import { createPlace } from "./place";
 import { listen } from "./pointer";
 import { createTracer, drawScene, frameOf, wantedOf, type Scene } from "./scene";
 import { spritesPending } from "./sprites";
@@ -50,7 +50,12 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   const timings: Timings = { decoded: 0, first: 0, complete: 0, frames: [] };
 
   let size: Size = measure();
-  let place: Place = createPlace(model, store.state.folded);
+  const names = roomForNames(model);
+  const arranged = remembered(
+    () => arrange(model, store.state.folded, size, names, context),
+    () => [store.state.folded, size.width, size.height],
+  );
+  let { place } = arranged();
   let picker: Picker = createPicker(model, place);
   let palette: Palette = readPalette();
   let last = 0;
@@ -61,8 +66,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     store,
     place: () => place,
     size: () => size,
-    outputs: model.output !== null && model.output.size > 0,
-    names: roomForNames(model),
+    fit: () => arranged().fit,
     moved: () => loop.moved(),
   });
   const loop = createLoop({
@@ -155,12 +159,18 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     palette = readPalette();
   }
 
+  function rearrange(): void {
+    ({ place } = arranged());
+    picker = createPicker(model, place);
+  }
+
   function resize(): void {
     // On paper the picture keeps the shape that it had on the screen.
     if (!begun || printing || window.matchMedia("print").matches) return;
     const next = measure();
     if (next.width === size.width && next.height === size.height && next.ratio === size.ratio) return;
     size = next;
+    rearrange();
     // At once: a canvas that is stretched until the next frame flickers.
     engine.want(wantedOf(sceneOf()));
     draw(MOVING_BUDGET);
@@ -170,8 +180,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   store.subscribe((state, changed) => {
     if (changed.has("theme")) repaint(state.theme === "dark");
     if (changed.has("folded")) {
-      place = createPlace(model, state.folded);
-      picker = createPicker(model, place);
+      rearrange();
     }
     if (changed.has("view")) grid.hidden = state.view !== "matrix";
     refresh();
@@ -197,12 +206,14 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     printing = true;
     repaint(false);
     size = { ...size, ratio: PAPER };
+    rearrange();
     finish();
   });
   const printed = (): void => {
     printing = false;
     repaint(store.state.theme === "dark");
     size = measure();
+    rearrange();
     refresh();
   };
   window.addEventListener("afterprint", printed);
@@ -215,6 +226,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   const stage: Beginning = {
     begin() {
       size = measure();
+      rearrange();
       engine.want(wantedOf(sceneOf()));
       if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
       draw(BUDGET);

@@ -120,6 +120,9 @@ export function coloursOf(model: Model, palette: Palette, colour: Colour): Rgb[]
   return [...palette.modules, palette.dim];
 }
 
+/** Arcs a pixel of their band that keep all of their ink. */
+const VEIL = 0.35;
+
 /**
  * Ink for the edges of each block: less where more arcs share a band than it has pixels, so that the hundreds of edges
  * of a residual connection are a veil and not a beam.
@@ -129,7 +132,7 @@ export function crowding(model: Model, place: Place, zoom: number, edges: Uint32
   for (const edge of edges) counts[model.blockOf(edge).index]!++;
   return counts.map((count, block) => {
     const { arc } = place.routes[block]!;
-    return arc && count ? Math.max(0.06, Math.min(1, (1.5 * arc.band * zoom) / count)) : 1;
+    return arc && count ? Math.max(0.05, Math.min(1, (VEIL * arc.band * zoom) / count)) : 1;
   });
 }
 
@@ -142,6 +145,8 @@ export interface Strokes {
   colourOf: (edge: number) => number;
   /** To the vertices themselves, behind the squares of their layers. */
   wholly?: boolean;
+  /** Opacity that a line has at least; where colours are mixed later, none. */
+  faintest?: number;
 }
 
 /** A canvas counts in 255 steps: what is fainter, or thinner than 0.6 pixels, is rounded to other hues. */
@@ -150,7 +155,7 @@ const FAINTEST = 0.05;
 /** Draws single edges; a canvas is told of a colour only when it changes. */
 export function createStroker(
   context: CanvasRenderingContext2D,
-  { model, place, projection, colours, colourOf, wholly = false }: Strokes,
+  { model, place, projection, colours, colourOf, wholly = false, faintest = FAINTEST }: Strokes,
 ): (edge: number, look: Look) => void {
   const styles = colours.map(([red, green, blue]) => `rgb(${red},${green},${blue})`);
   let current = -1;
@@ -158,7 +163,7 @@ export function createStroker(
     const colour = colourOf(edge);
     if (colour !== current) context.strokeStyle = styles[colour]!;
     current = colour;
-    context.globalAlpha = Math.max(FAINTEST, alpha);
+    context.globalAlpha = Math.max(faintest, alpha);
     context.lineWidth = width;
     context.beginPath();
     course(context, place, model.blockOf(edge), model.source(edge), model.target(edge), projection, wholly);

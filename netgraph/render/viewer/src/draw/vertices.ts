@@ -10,17 +10,22 @@ import type { Frame, Rgb } from "./frame";
 import { type Lights, lightsOf } from "./lights";
 import { drawNames } from "./names";
 import { drawOutputs } from "./outputs";
+import { NO_STRENGTH, strengthOf } from "./strength";
 import { type Sprite, spriteOf, startSprites } from "./sprites";
 import { css, font, mix, shorten, write } from "./text";
 import { asTiles, brighten, drawTiles, FADED } from "./tiles";
 
 /** Pictures from this many pixels a side. */
-const PICTURED = 10;
+const PICTURED = 8;
 /** Steps of brightness; each is one group. */
 const STEPS = 12;
 /** Faded vertices keep their border from this many pixels: one rectangle less for each of thousands. */
 const RINGED = 16;
 const FOOT = 3;
+/** From this many device pixels a side, squares stand on whole pixels. */
+const SNAPPED = 6;
+/** Without activations, brightness tells strength; the weakest of a layer is not lost. */
+const WEAKEST = 0.2;
 
 /** A vertex in sight: CSS pixels, edges on whole device pixels. */
 interface Square {
@@ -88,6 +93,13 @@ function inSight(frame: Frame, layer: Layer): boolean {
 export function squareOf(frame: Frame, vertex: number): { x: number; y: number; side: number } {
   const { place, ratio } = frame;
   const half = (place.half[vertex] ?? 0) * frame.zoom;
+  // Whole pixels would leave some of many small squares further apart than others: stripes that mean nothing.
+  if (2 * half * ratio < SNAPPED)
+    return {
+      x: frame.toX(place.x[vertex] ?? 0) - half,
+      y: frame.toY(place.y[vertex] ?? 0) - half,
+      side: 2 * half,
+    };
   const side = Math.max(1, Math.round(2 * half * ratio)) / ratio;
   const snap = (value: number): number => Math.round(value * ratio) / ratio;
   return {
@@ -106,33 +118,29 @@ function collect(
   only: ReadonlySet<number> | null,
 ): void {
   const bright = lights.activation !== null && frame.reading.view !== "network";
+  const strength = bright ? NO_STRENGTH : strengthOf(frame.model);
   for (let vertex = layer.start; vertex < layer.stop; vertex++) {
     if (only && !only.has(vertex)) continue;
     const { x, y, side } = squareOf(frame, vertex);
     if (!(x <= frame.width && y <= frame.height && x + side >= 0 && y + side >= 0)) continue;
-    const share = bright ? lights.share(vertex, layer) : -1;
+    const share = bright ? lights.share(vertex, layer) : WEAKEST + (1 - WEAKEST) * strength[vertex]!;
     into.push({
       vertex,
       layer,
       x,
       y,
       side,
-      border: side < 6 ? 0 : side < 14 ? 1 : Math.min(2.5, 1 + (side / 32) * Math.max(0, share)),
-      step: share < 0 ? STEPS + 1 : share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
+      border: side < 6 ? 0 : side < 14 ? 1 : bright ? Math.min(2.5, 1 + (side / 32) * share) : 1,
+      step: share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
       faded: frame.lit !== null && !frame.lit.has(vertex),
       sprite: null,
     });
   }
 }
 
-/** Fill and border of a step; the last is for vertices whose activation is unknown. */
+/** Fill and border of a step. */
 function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
   const { palette } = frame;
-  if (step > STEPS)
-    return {
-      fill: mix(palette.background, palette.vertex, 0.72),
-      border: mix(palette.background, palette.vertex, 0.55),
-    };
   const share = step / STEPS;
   return {
     fill: mix(

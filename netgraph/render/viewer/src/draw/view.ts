@@ -12,24 +12,36 @@ export interface Size {
   ratio: number;
 }
 
-/** Room for what stands around the picture: names above, the outputs' labels and bars to the right. */
-const MARGIN = { left: 24, right: 24, top: 48, bottom: 16 };
+/** Room for what stands around the picture, CSS pixels. */
+export interface Margins {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+}
+
+const MARGIN: Margins = { left: 24, right: 24, top: 46, bottom: 16 };
 const OUTPUTS = 150;
 /** Margins take at most this part of a side, so that a small window still shows a picture. */
 const MOST = 0.4;
 
-/** The camera that shows everything, in the middle of what the margins leave; `names`: room for the inputs' names. */
-export function fitted(place: Place, size: Size, outputs: boolean, names = 0): Camera {
-  const right = outputs ? OUTPUTS : MARGIN.right;
-  const left = MARGIN.left + names;
+/** Names above, of the inputs to the left (`names` pixels), the outputs' labels and bars to the right. */
+export const marginsOf = (outputs: boolean, names = 0): Margins => ({
+  ...MARGIN,
+  left: MARGIN.left + names,
+  right: outputs ? OUTPUTS : MARGIN.right,
+});
+
+/** The camera that shows everything, in the middle of what the margins leave. */
+export function fitted(place: Place, size: Size, { left, right, top, bottom }: Margins): Camera {
   const aside = Math.min(1, (MOST * size.width) / (left + right));
-  const above = Math.min(1, (MOST * size.height) / (MARGIN.top + MARGIN.bottom));
+  const above = Math.min(1, (MOST * size.height) / (top + bottom));
   const width = Math.max(1, size.width - aside * (left + right));
-  const height = Math.max(1, size.height - above * (MARGIN.top + MARGIN.bottom));
+  const height = Math.max(1, size.height - above * (top + bottom));
   const zoom = Math.min(width / Math.max(1e-6, place.width), height / Math.max(1e-6, place.height));
   return {
     x: place.width / 2 + (aside * (right - left)) / 2 / zoom,
-    y: place.height / 2 - (above * (MARGIN.top - MARGIN.bottom)) / 2 / zoom,
+    y: place.height / 2 - (above * (top - bottom)) / 2 / zoom,
     zoom,
   };
 }

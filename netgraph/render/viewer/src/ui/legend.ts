@@ -93,8 +93,13 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
       mark: element("span", { class: "mark shades" }),
       text: "the input: dark to bright is its value",
     });
-  if (sampled)
+  if (sampled && reads)
     rows.push({ mark: ringed(), text: "strong border, strong fill: large |activation| within its layer" });
+  if (!sampled || !reads)
+    rows.push({
+      mark: element("span", { class: "mark strengths" }),
+      text: "fill: Σ|weight| into the vertex, least to most of its layer",
+    });
   if (maps || model.layers.some((layer) => layer.image) || model.blocks.some((block) => block.kernels))
     rows.push({
       mark: element("span", { class: "mark signed" }),

@@ -3,7 +3,7 @@
 import type { EdgeValues, Path, PathList } from "../core/model";
 import type { Page } from "./actions";
 import { button, element } from "./dom";
-import { percent, signed } from "./format";
+import { number, percent, signed } from "./format";
 import { UNTRACED } from "./reading";
 import { tell, tellWhole, type Telling } from "./telling";
 
@@ -48,7 +48,8 @@ export function edgeList(page: Page, rows: readonly EdgeRow[], largest: number, 
 function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTMLButtonElement {
   const { model, act } = page;
   const name = model.name(row.vertex);
-  const value = signed(row.value, 3);
+  // A norm has no sign of its own: its colour is that of the taps' sum.
+  const value = Math.sign(row.value) === row.sign ? signed(row.value, 3) : number(row.value, 3);
   const made = button("", () => act.select(row.vertex), {
     class: `row ${row.sign < 0 ? "negative" : "positive"}`,
     key: `${key}:${row.edge}`,
@@ -57,7 +58,11 @@ function edgeButton(page: Page, row: EdgeRow, largest: number, key: string): HTM
   const bar = element("i");
   bar.style.width = `${largest > 0 ? Math.max(1, (100 * Math.abs(row.value)) / largest) : 0}%`;
   made.append(
-    element("span", { class: "name", text: name }),
+    element(
+      "span",
+      { class: name === model.id(row.vertex) ? "name tail" : "name" },
+      element("bdi", { text: name }),
+    ),
     element("span", { class: "bar" }, bar),
     element("span", { class: "value", text: value }),
   );
