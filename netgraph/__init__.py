@@ -37,8 +37,10 @@ _HOME = {
     "modules": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
+    "centralities": "netgraph.analysis.centrality",
     "centrality": "netgraph.analysis.centrality",
     "paths": "netgraph.analysis.paths",
+    "influence": "netgraph.analysis.influence",
     "circuit": "netgraph.analysis.circuits",
     "faithfulness": "netgraph.analysis.circuits",
     "Circuit": "netgraph.analysis.circuits",
@@ -51,11 +53,13 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from netgraph.analysis.centrality import centralities as centralities
     from netgraph.analysis.centrality import centrality as centrality
     from netgraph.analysis.circuits import Circuit as Circuit
     from netgraph.analysis.circuits import Evidence as Evidence
     from netgraph.analysis.circuits import circuit as circuit
     from netgraph.analysis.circuits import faithfulness as faithfulness
+    from netgraph.analysis.influence import influence as influence
     from netgraph.analysis.modules import modularity as modularity
     from netgraph.analysis.modules import modules as modules
     from netgraph.analysis.modules import ncut as ncut
