@@ -16,7 +16,7 @@ from netgraph.render.view import View
 
 NODE = Path(__file__).parent / "node"
 PATIENCE = 10_000
-"""Milliseconds: a page whose script cannot run never says that it is ready."""
+"""Milliseconds that a test waits for what never comes: a page whose script cannot run does not say that it is ready."""
 ARGUMENTS = [*FLAGS, "--no-sandbox"]
 
 
@@ -73,6 +73,7 @@ def visit(chrome: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         file.write_text(view.html if html is None else html, encoding="utf-8")
         opened = Opened(context.new_page())
         page = opened.page
+        page.set_default_timeout(PATIENCE)
         page.on("request", lambda request: opened.requests.append(request.url))
         page.on("requestfailed", lambda request: opened.failed.append(f"{request.url} {request.failure}"))
         page.on("console", lambda message: opened.console.append(f"{message.type}: {message.text}"))
@@ -80,7 +81,7 @@ def visit(chrome: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
         page.on("dialog", lambda dialog: (opened.dialogs.append(dialog.message), dialog.dismiss()))
         page.goto(file.as_uri() + hash)
         if html is None:
-            page.wait_for_selector("html[data-ready=yes], html[data-failed=yes]", state="attached", timeout=PATIENCE)
+            page.wait_for_selector("html[data-ready=yes], html[data-failed=yes]", state="attached")
             assert page.get_attribute("html", "data-ready") == "yes", opened.console
             page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
         return opened
