@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Model } from "../src/core/model";
+import { layingOf, standing } from "../src/draw/gaps";
 import { createPicker } from "../src/draw/hit";
 import { parseColour } from "../src/draw/palette";
 import { createPlace } from "../src/draw/place";
@@ -223,6 +224,35 @@ test("vertices of a folded layer are not picked, its bar is", () => {
   assert.equal(picker.at(bar.x, 5, 0), null);
   assert.equal(picker.bar(bar.x, 5, 1), 1);
   assert.equal(picker.bar(bar.x + 20, 5, 1), null);
+});
+
+test("the gaps follow the window's shape within bounds; columns keep their width, and all its height", () => {
+  const laid = createPlace(three());
+  const gap = (place: typeof laid, at: number): number =>
+    place.boxes[at + 1]!.x - place.boxes[at]!.x - place.boxes[at]!.width;
+  for (const [aspect, narrowest] of [
+    [1, 0.5],
+    [7, 0.5],
+    [100, 0.5],
+    [8, 0.7],
+  ] as const) {
+    const place = createPlace(three(), new Set(), { aspect, narrowest });
+    assert.deepEqual([place.height, ...place.y], [laid.height, ...laid.y]);
+    for (const at of [0, 1, 2]) near([place.boxes[at]!.width], [laid.boxes[at]!.width]);
+    const [first, second] = [0, 1].map((at) => gap(place, at) / gap(laid, at));
+    near([first!], [second!]);
+    assert.ok(first! >= narrowest - 1e-6 && first! <= 1.3 + 1e-6);
+    if (first! > narrowest + 1e-6 && first! < 1.3 - 1e-6) near([place.width / place.height], [aspect]);
+    for (const x of [-20, 0, 3, 70, laid.width / 2, laid.width, laid.width + 9])
+      near([layingOf(place.ruler, standing(place.ruler, x))], [x]);
+    // What stands where: every vertex by the same ruler.
+    near(
+      [...place.x],
+      [...laid.x].map((x) => standing(place.ruler, x)),
+    );
+    assert.ok(place.routes.every((route) => route.leave <= route.arrive));
+  }
+  assert.deepEqual(createPlace(model([]), new Set(), { aspect: 2, narrowest: 0.5 }).width, 1);
 });
 
 test("what fits leaves the margins free; bounds keep the picture in sight", () => {

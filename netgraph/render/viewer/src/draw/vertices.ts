@@ -5,14 +5,15 @@
  */
 
 import type { Layer } from "../core/model";
-import { count } from "../ui/format";
 import type { Frame, Rgb } from "./frame";
+import { drawFolded } from "./folded";
 import { type Lights, lightsOf } from "./lights";
+import { drawMarks } from "./marks";
 import { drawNames } from "./names";
 import { drawOutputs } from "./outputs";
 import { NO_STRENGTH, strengthOf } from "./strength";
 import { type Sprite, spriteOf, startSprites } from "./sprites";
-import { css, font, mix, shorten, write } from "./text";
+import { css, mix } from "./text";
 import { asTiles, brighten, drawTiles, FADED } from "./tiles";
 
 /** Pictures from this many pixels a side. */
@@ -234,77 +235,4 @@ function drawFeet(frame: Frame, squares: Square[], fade: (colour: Rgb, faded: bo
       context.fillRect(x, y + side - foot, side, foot);
     }
   }
-}
-
-/** A folded layer: one bar with its name along it. */
-function drawFolded(frame: Frame, layer: Layer): void {
-  const { context, palette } = frame;
-  const box = frame.place.boxes[layer.index];
-  if (!box) return;
-  const [x, y] = [frame.toX(box.x), frame.toY(box.y)];
-  const [width, height] = [Math.max(3, box.width * frame.zoom), Math.max(3, box.height * frame.zoom)];
-  context.beginPath();
-  context.roundRect(x, y, width, height, Math.min(5, width / 2, height / 2));
-  context.fillStyle = css(mix(palette.card, palette.vertex, 0.22));
-  context.fill();
-  context.strokeStyle = css(palette.vertex);
-  context.lineWidth = 1;
-  context.stroke();
-  if (width < 13) return;
-  const style = font(Math.min(12, width - 4), 600);
-  const words = `${layer.name} · ${count(layer.size)}`;
-  context.save();
-  context.translate(x + width / 2, y + height / 2);
-  context.rotate(-Math.PI / 2);
-  write(context, shorten(context, words, style, height - 12, "left"), 0, 0, {
-    fill: palette.text,
-    halo: mix(palette.card, palette.vertex, 0.22),
-    style,
-    align: "center",
-    baseline: "middle",
-  });
-  context.restore();
-}
-
-/** Lesions, the selected vertex, the second one, and the one under the pointer. */
-function drawMarks(frame: Frame): void {
-  const { context, palette, state, place, model } = frame;
-  const shown = (vertex: number): boolean =>
-    vertex >= 0 && vertex < model.n && !place.boxes[model.layerOf(vertex).index]?.folded;
-  context.lineCap = "round";
-  for (const vertex of state.lesioned) {
-    if (!shown(vertex)) continue;
-    const { x, y, side } = squareOf(frame, vertex);
-    for (const [colour, width] of [
-      [palette.background, 4.5],
-      [palette.text, 2],
-    ] as const) {
-      context.strokeStyle = css(colour);
-      context.lineWidth = side < 8 ? width / 2 : width;
-      context.beginPath();
-      context.moveTo(x, y);
-      context.lineTo(x + side, y + side);
-      context.moveTo(x + side, y);
-      context.lineTo(x, y + side);
-      context.stroke();
-    }
-  }
-  context.lineCap = "butt";
-  const outline = (vertex: number | null, width: number, dash: number[]): void => {
-    if (vertex === null || !shown(vertex)) return;
-    const { x, y, side } = squareOf(frame, vertex);
-    const out = 1 + width / 2;
-    context.setLineDash([]);
-    context.strokeStyle = css(palette.background);
-    context.lineWidth = width + 2;
-    context.strokeRect(x - out, y - out, side + 2 * out, side + 2 * out);
-    context.setLineDash(dash);
-    context.strokeStyle = css(palette.text);
-    context.lineWidth = width;
-    context.strokeRect(x - out, y - out, side + 2 * out, side + 2 * out);
-    context.setLineDash([]);
-  };
-  if (state.hovered !== state.selected && state.hovered !== state.second) outline(state.hovered, 1.5, []);
-  outline(state.second, 2, [5, 3]);
-  outline(state.selected, 2, []);
 }
