@@ -5,6 +5,7 @@ import type { Block, Model } from "../core/model";
 import type { Store } from "../core/state";
 import { QUANTITY, readingOf, shownView, viewTitle } from "../ui/reading";
 import { type Bins, binned, heated } from "./bins";
+import { canvas as makeCanvas } from "./engine";
 import type { Palette } from "./frame";
 import { Markup } from "./markup";
 import {
@@ -23,8 +24,10 @@ import { css } from "./text";
 import type { Size } from "./view";
 
 export interface Matrix {
-  draw(palette: Palette): void;
-  picture(): HTMLCanvasElement;
+  /** `ratio`: pixels of the canvas a CSS pixel. */
+  draw(palette: Palette, ratio: number): void;
+  /** A copy of it, drawn as fine as this. */
+  picture(palette: Palette, ratio: number): HTMLCanvasElement;
   /** The same as a standalone SVG. */
   svg(palette: Palette): string;
 }
@@ -41,6 +44,7 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
   const canvas = host.appendChild(document.createElement("canvas"));
   const context = canvas.getContext("2d")!;
   let palette: Palette | null = null;
+  let drawn = 1;
   let pointed: Cell | null = null;
   let cached: { key: unknown[]; bins: Bins } | null = null;
   let area: Area = { left: 0, top: 0, cellWidth: 1, cellHeight: 1 };
@@ -70,10 +74,10 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     return values.share(values.order.length) < WHOLE;
   };
 
-  const draw = (next: Palette): void => {
+  const draw = (next: Palette, ratio: number): void => {
+    drawn = ratio;
     palette = next;
     const [width, height] = [host.clientWidth, host.clientHeight];
-    const ratio = Math.min(2, window.devicePixelRatio || 1);
     if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
     if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
     canvas.style.width = `${width}px`;
@@ -148,7 +152,7 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     if (cell?.row === pointed?.row && cell?.column === pointed?.column) return;
     pointed = cell;
     canvas.style.cursor = cell ? "crosshair" : "";
-    if (palette) draw(palette);
+    if (palette) draw(palette, drawn);
     const target = cell ? ends(cell)?.target : null;
     store.set({ hovered: target ?? null });
   };
@@ -161,7 +165,7 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     if (!there) return;
     // With the shift key: both ends, so that the panel lists the paths between them.
     store.set({ selected: there.target, second: event.shiftKey ? there.source : null, traced: [] });
-    if (palette) draw(palette);
+    if (palette) draw(palette, drawn);
   });
 
   const svg = (colours: Palette): string => {
@@ -177,5 +181,14 @@ export function createMatrix(host: HTMLElement, model: Model, store: Store): Mat
     );
   };
 
-  return { draw, picture: () => canvas, svg };
+  const picture = (colours: Palette, ratio: number): HTMLCanvasElement => {
+    const before = drawn;
+    draw(colours, ratio);
+    const copy = makeCanvas(canvas.width, canvas.height);
+    copy.getContext("2d")?.drawImage(canvas, 0, 0);
+    draw(colours, before);
+    return copy;
+  };
+
+  return { draw, picture, svg };
 }

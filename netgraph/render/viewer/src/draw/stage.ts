@@ -119,7 +119,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
       canvas.width = Math.round(size.width * size.ratio);
     if (canvas.height !== Math.round(size.height * size.ratio))
       canvas.height = Math.round(size.height * size.ratio);
-    if (store.state.view === "matrix") matrix.draw(palette);
+    if (store.state.view === "matrix") matrix.draw(palette, size.ratio);
     else {
       const scene = sceneOf();
       const moving = loop.moving && budget < Infinity;
@@ -257,10 +257,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
       return { x: toX(place.x[vertex]!), y: toY(place.y[vertex]!) };
     },
     async picture(scale) {
-      if (store.state.view === "matrix") {
-        matrix.draw(palette);
-        return matrix.picture();
-      }
+      if (store.state.view === "matrix") return matrix.picture(palette, scale);
       const state = { ...store.state, hovered: null };
       const scene = { ...sceneOf(state), size: { ...size, ratio: scale } };
       const made = makeCanvas(size.width * scale, size.height * scale);
