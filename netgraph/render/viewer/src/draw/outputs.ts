@@ -94,7 +94,7 @@ function columnsOf(room: number, widest: number, apart: number, aside: boolean, 
   if (apart >= 2 * LINE && left >= BAR / 2 + NUMBER)
     return {
       ...columns,
-      name: Math.min(widest, left),
+      name: left,
       bar: Math.min(BAR, left - NUMBER),
       number: true,
       stacked: true,
