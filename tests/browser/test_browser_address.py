@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browser_pages import FRAMES, colours, complete, flat, graph_at, page_of, picture, pixels, state, vertex
+from browser_pages import DIGITS, FRAMES, colours, complete, flat, graph_at, page_of, picture, pixels, state, vertex
 
 import netgraph as ng
 from netgraph.graph.graph import Block, Layer
@@ -149,7 +149,7 @@ def test_address_svg_has_a_path_for_each_edge_and_no_nan(visit: Visit, tmp_path:
     for word in ("NaN", "undefined", "Infinity", "null"):
         assert word not in text
     words = {element.text for element in root.iter(f"{space}text")}
-    assert {"fc1", "fc2", "fc3"} <= words
+    assert {"fc1", "fc2", "fc3", *DIGITS} <= words  # all whole, the one with the mark of the truth, too
     assert "digits mlp" in (root.findtext(f"{space}title") or "")
 
 
