@@ -41,6 +41,8 @@ _HOME = {
     "centrality": "netgraph.analysis.centrality",
     "paths": "netgraph.analysis.paths",
     "influence": "netgraph.analysis.influence",
+    "duplicates": "netgraph.analysis.duplicates",
+    "Duplicates": "netgraph.analysis.duplicates",
     "circuit": "netgraph.analysis.circuits",
     "faithfulness": "netgraph.analysis.circuits",
     "Circuit": "netgraph.analysis.circuits",
@@ -59,6 +61,8 @@ if TYPE_CHECKING:
     from netgraph.analysis.circuits import Evidence as Evidence
     from netgraph.analysis.circuits import circuit as circuit
     from netgraph.analysis.circuits import faithfulness as faithfulness
+    from netgraph.analysis.duplicates import Duplicates as Duplicates
+    from netgraph.analysis.duplicates import duplicates as duplicates
     from netgraph.analysis.influence import influence as influence
     from netgraph.analysis.modules import modularity as modularity
     from netgraph.analysis.modules import modules as modules

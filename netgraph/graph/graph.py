@@ -205,6 +205,7 @@ class Graph:
     columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     origin: Any = field(default=None, compare=False, repr=False)
+    __networkx_backend__ = "netgraph"  # nx.pagerank(graph) finds netgraph/analysis/backend.py
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))

@@ -1,15 +1,14 @@
-"""Measures of walks. On a layered graph each is a triangular system, solved exactly by one forward sweep."""
+"""Measures of walks. On a layered graph each is a triangular system, solved exactly by one sweep over the layers."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
 
-from netgraph.analysis.structure import Pair, Vector, by_vertex, pairs, sweep_forward
+from netgraph.analysis.streams import Stream, backward, forward, streams
+from netgraph.analysis.structure import Vector, by_vertex, vertex_number
 from netgraph.errors import AnalysisError
 from netgraph.graph.graph import Graph
 
@@ -27,13 +26,14 @@ def pagerank(
         raise AnalysisError(f"alpha is {alpha}; PageRank needs it between 0 and 1")
     if graph.n == 0:
         return np.zeros(0)
-    edges, dead_end = _transitions(graph, pairs(graph, weight))
+    edges = streams(graph, weight)
+    scale, dead_end = _shares(graph, edges, float(alpha))
     teleport = _distribution(graph, personalization, "personalization")
-    y = _scaled_sweep(graph, edges, teleport, alpha)
+    y = forward(edges, teleport, scale)
     if dangling is None:
         return np.asarray(y / y.sum())  # both terms are multiples of y
     after_end = _distribution(graph, dangling, "dangling")
-    y_end = _scaled_sweep(graph, edges, after_end, alpha)
+    y_end = forward(edges, after_end, scale)
     if alpha == 1:
         return np.asarray(y_end / y_end.sum())
     mass = (1 - alpha) * y[dead_end].sum() / (1 - alpha * y_end[dead_end].sum())
@@ -50,7 +50,7 @@ def katz(graph: Graph, weight: str | None, alpha: float = 0.1, beta: Any = 1.0, 
         raise AnalysisError(f"alpha is {alpha}; Katz centrality needs a finite number")
     start = np.full(graph.n, float(beta)) if isinstance(beta, Real) else by_vertex(graph, beta, "beta")
     with np.errstate(over="ignore", invalid="ignore"):  # said by the caller, by name of the vertex
-        x = _scaled_sweep(graph, pairs(graph, weight), start, alpha)
+        x = forward(streams(graph, weight), start, float(alpha))
     largest = float(np.abs(x).max(initial=0.0))
     if not normalized or largest == 0 or not np.isfinite(largest):
         return x
@@ -58,24 +58,48 @@ def katz(graph: Graph, weight: str | None, alpha: float = 0.1, beta: Any = 1.0, 
     return np.asarray(scaled / np.linalg.norm(scaled))
 
 
-def _scaled_sweep(graph: Graph, edges: list[Pair], start: Vector, alpha: float) -> Vector:
-    return sweep_forward(graph, [replace(pair, matrix=alpha * pair.matrix) for pair in edges], start)
+def path_count(graph: Graph, weight: str | None) -> Vector:
+    """Number of paths through a vertex that begin where no edge enters and end where no edge leaves.
+
+    A vertex without edges has none. Several edges between the same two vertices count once.
+    """
+    edges = streams(graph, None)
+    entered, left = np.zeros(graph.n, dtype=bool), np.zeros(graph.n, dtype=bool)
+    for stream in edges:
+        entered[stream.target.vertices] |= stream.rows > 0
+        left[stream.source.vertices] |= stream.columns > 0
+    with np.errstate(over="ignore", invalid="ignore"):
+        into = forward(edges, (~entered).astype(np.float64))
+        out_of = backward(edges, (~left).astype(np.float64))
+        return np.where(entered | left, into * out_of, 0.0)
 
 
-def _transitions(graph: Graph, edges: list[Pair]) -> tuple[list[Pair], Any]:
-    """Columns divided by what leaves their source; and which vertices nothing leaves."""
+def total_influence(graph: Graph, weight: str | None, signed: bool = False, target: str | None = None) -> Vector:
+    """Σ over all paths from a vertex to the outputs of Π|w| (or Π w); 1 for an output itself, the path of no edge.
+
+    The outputs are the layers that nothing leaves; ``target`` puts one vertex, or one layer, in their place.
+    """
+    end = np.zeros(graph.n)
+    if target is None:
+        sources = {block.source for block in graph.blocks}
+        for layer in graph.layers:
+            end[layer.vertices] = layer.name not in sources
+    elif target in {layer.name for layer in graph.layers}:
+        end[graph.layer(target).vertices] = 1.0
+    else:
+        end[vertex_number(graph, target)] = 1.0
+    with np.errstate(over="ignore", invalid="ignore"):
+        return backward(streams(graph, weight, signed=signed), end)
+
+
+def _shares(graph: Graph, edges: list[Stream], alpha: float) -> tuple[Vector, Any]:
+    """α by what leaves each vertex; and which vertices nothing leaves."""
     leaving = np.zeros(graph.n)
-    for pair in edges:
-        leaving[pair.source.vertices] += pair.columns
+    for stream in edges:
+        leaving[stream.source.vertices] += stream.columns
     dead_end = leaving == 0
     with np.errstate(over="ignore"):  # said by the caller, by name of the vertex
-        scale = np.divide(1.0, leaving, out=np.zeros(graph.n), where=~dead_end)
-    scaled = []
-    for pair in edges:
-        by = scale[pair.source.vertices]
-        matrix = sp.csr_array(pair.matrix @ sp.diags_array(by)) if sp.issparse(pair.matrix) else pair.matrix * by
-        scaled.append(replace(pair, matrix=matrix))
-    return scaled, dead_end
+        return np.divide(alpha, leaving, out=np.zeros(graph.n), where=~dead_end), dead_end
 
 
 def _distribution(graph: Graph, values: Any, name: str) -> Vector:
