@@ -171,8 +171,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     if (next.width === size.width && next.height === size.height && next.ratio === size.ratio) return;
     size = next;
     rearrange();
-    // At once: a canvas that is stretched until the next frame flickers.
+    // At once, edges and all: in a window of another shape everything stands elsewhere, and a canvas that is stretched
+    // or empty until the next frame flickers.
     engine.want(wantedOf(sceneOf()));
+    if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
     draw(MOVING_BUDGET);
     refresh();
   }
