@@ -143,6 +143,11 @@ export function keepAddress(model: Model, store: Store, initial: State): void {
     const passing = [...changed].every((key) => key === "hovered" || key === "traced");
     if (!passing && !timer) timer = window.setTimeout(write, 150);
   });
+  // Who walks on has said what the address is: a state that waits to be written would overwrite it.
+  window.addEventListener("popstate", () => {
+    window.clearTimeout(timer);
+    timer = 0;
+  });
   window.addEventListener("hashchange", () => {
     const kept = { hovered: null, traced: UNTRACED };
     store.set({ ...initial, ...parse(model, location.hash, initial), ...kept });
