@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import netgraph as ng
-from netgraph.cli import analyses, check, show, tables
+from netgraph.cli import analyses, check, show, structure, tables
 from netgraph.cli.output import complain
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "modules": analyses.modules,
     "centrality": analyses.centrality,
     "paths": analyses.paths,
+    "duplicates": structure.duplicates,
     "circuit": analyses.circuit,
     "render": show.render,
 }
