@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netgraph.analysis.centrality.best import NOWHERE
-from netgraph.analysis.centrality.distances import Measured, magnitudes, measured
+from netgraph.analysis.centrality.distances import Measured, extremes, measured
 from netgraph.analysis.structure import Vector
 from netgraph.graph.graph import Graph
 
@@ -35,10 +35,11 @@ def closeness(graph: Graph, weight: str | None, distance: str = "reciprocal", wf
 
 
 def _from_largest(scaled: Measured) -> Measured:
-    largest = max((float(np.max(magnitudes(pair.operator), initial=0.0)) for pair in scaled.pairs), default=0.0)
+    _, largest = extremes(pair.operator for pair in scaled.pairs)
     if largest == 0:
         return scaled
-    return Measured(scaled.graph, [replace(pair, length=_Longer(float(np.log(largest)))) for pair in scaled.pairs])
+    length = _Longer(float(np.log(largest)))
+    return Measured(scaled.graph, [replace(pair, length=length) for pair in scaled.pairs])
 
 
 @dataclass(frozen=True)

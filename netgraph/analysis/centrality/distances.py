@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ Array = np.ndarray[Any, Any]
 
 _BATCH_BYTES = 96 << 20
 """Bytes that the arrays of a batch may hold: about 40 for every vertex and source."""
+_PIECE = 1 << 18
 _KEPT_BYTES = 64 << 20
 """Up to here the lengths of all edges are held, 8 B an edge."""
 
@@ -141,10 +142,9 @@ def measured(graph: Graph, weight: str | None, distance: str) -> Measured:
         pairs.append(Lengths(graph.layers[s], graph.layers[t], operator, row.length, row.floor, number, kept))
         number += pairs[-1].runs
     if distance == "reciprocal" and weight is not None:
-        for operator in merged.values():
-            least = _least(operator)
-            if least < 1e-290:
-                raise AnalysisError(f"an edge of |weight| {least:.3g} has no finite 1/|weight|; scale the weights up")
+        least, _ = extremes(merged.values())
+        if least < 1e-290:
+            raise AnalysisError(f"an edge of |weight| {least:.3g} has no finite 1/|weight|; scale the weights up")
     return Measured(graph, pairs)
 
 
@@ -174,11 +174,14 @@ def _full(matrix: Any) -> Array:
     return np.asarray(matrix.toarray() if sp.issparse(matrix) else matrix)
 
 
-def _least(operator: Any) -> float:
-    data = magnitudes(operator)
-    return float(np.min(data, initial=np.inf, where=data > 0))
-
-
-def magnitudes(operator: Any) -> Array:
-    """|w| of what is held, edges and zeros."""
-    return np.asarray(np.abs(operator.data if sp.issparse(operator) else operator))
+def extremes(operators: Iterable[Any]) -> tuple[float, float]:
+    """(least, largest) |w| of all edges, read some rows at a time; (inf, 0) without edges."""
+    least, largest = np.inf, 0.0
+    for operator in operators:
+        data = operator.data.reshape(1, -1) if sp.issparse(operator) else operator
+        step = max(1, _PIECE // max(1, data.shape[1]))
+        for first in range(0, data.shape[0], step):
+            sizes = np.abs(data[first : first + step].astype(np.float64))
+            least = min(least, float(np.min(sizes, initial=np.inf, where=sizes > 0)))
+            largest = max(largest, float(np.max(sizes, initial=0.0)))
+    return least, largest

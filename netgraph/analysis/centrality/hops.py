@@ -52,9 +52,9 @@ class Pattern:
     def gather(self, x: Array) -> Array:
         """Σ over sources, (n_target, columns) of (n_source, columns)."""
         if self.edges is None:
-            return np.broadcast_to(x.sum(axis=0), (self.target.size, x.shape[1]))
+            return np.broadcast_to(x.sum(axis=0, dtype=np.float64).astype(x.dtype), (self.target.size, x.shape[1]))
         if sp.issparse(self.edges):
-            return np.asarray(self.edges.astype(x.dtype) @ x)
+            return np.asarray(self.edges @ x.astype(np.float64), dtype=x.dtype)
         out = np.empty((self.target.size, x.shape[1]), dtype=x.dtype)
         for first, last in self._slabs():
             out[first:last] = self.edges[first:last].astype(x.dtype) @ x
@@ -63,9 +63,9 @@ class Pattern:
     def scatter(self, y: Array) -> Array:
         """Σ over targets, (n_source, columns) of (n_target, columns)."""
         if self.edges is None:
-            return np.broadcast_to(y.sum(axis=0), (self.source.size, y.shape[1]))
+            return np.broadcast_to(y.sum(axis=0, dtype=np.float64).astype(y.dtype), (self.source.size, y.shape[1]))
         if sp.issparse(self.edges):
-            return np.asarray(self.edges.astype(y.dtype).T @ y)
+            return np.asarray(self.edges.T @ y.astype(np.float64), dtype=y.dtype)
         out = np.zeros((self.source.size, y.shape[1]), dtype=y.dtype)
         for first, last in self._slabs():
             out += self.edges[first:last].astype(y.dtype).T @ y[first:last]
