@@ -12,6 +12,7 @@ import numpy as np
 
 from netgraph.errors import GraphError, unknown
 from netgraph.graph.blocks import absolute, count, kind_of, same_layout
+from netgraph.graph.foreign import Dispatched
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -188,7 +189,7 @@ class Edges:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Graph:
+class Graph(Dispatched):
     """A layered, weighted, directed graph.
 
     Attributes
@@ -205,7 +206,6 @@ class Graph:
     columns: Mapping[str, np.ndarray[Any, Any]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
     origin: Any = field(default=None, compare=False, repr=False)
-    __networkx_backend__ = "netgraph"  # nx.pagerank(graph) finds netgraph/analysis/backend.py
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layers", tuple(self.layers))
