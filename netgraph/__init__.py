@@ -41,6 +41,7 @@ _HOME = {
     "centrality": "netgraph.analysis.centrality",
     "paths": "netgraph.analysis.paths",
     "influence": "netgraph.analysis.influence",
+    "describe": "netgraph.analysis.description",
     "duplicates": "netgraph.analysis.duplicates",
     "Duplicates": "netgraph.analysis.duplicates",
     "circuit": "netgraph.analysis.circuits",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.circuits import Evidence as Evidence
     from netgraph.analysis.circuits import circuit as circuit
     from netgraph.analysis.circuits import faithfulness as faithfulness
+    from netgraph.analysis.description import describe as describe
     from netgraph.analysis.duplicates import Duplicates as Duplicates
     from netgraph.analysis.duplicates import duplicates as duplicates
     from netgraph.analysis.influence import influence as influence

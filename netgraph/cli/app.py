@@ -29,6 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "modules": analyses.modules,
     "centrality": analyses.centrality,
     "paths": analyses.paths,
+    "describe": structure.describe,
     "duplicates": structure.duplicates,
     "circuit": analyses.circuit,
     "render": show.render,

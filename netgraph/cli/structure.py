@@ -12,6 +12,36 @@ from netgraph.cli.output import print_json, print_rows, working
 from netgraph.cli.source import How, open_graph
 
 
+def describe(
+    file: opt.Source,
+    model: opt.Model = None,
+    input_shape: opt.InputShape = None,
+    activation: opt.Activation = None,
+    nonfinite: opt.Nonfinite = "refuse",
+    granularity: opt.Granularity = None,
+    weight: opt.Weight = "weight",
+    nulls: Annotated[int, typer.Option("--nulls", metavar="N", min=0, help="Graphs of chance beside it.")] = 0,
+    null: Annotated[
+        str, typer.Option("--null", help="What they keep beside layers: strength (of every vertex), or shuffle.")
+    ] = "strength",
+    seed: opt.Seed = 0,
+    json: opt.Json = False,
+    debug: opt.Debug = False,
+) -> None:
+    """Say what is reported of a network: sizes, density, strengths and their tail, mixing, signs, percentiles.
+
+    With --nulls the same of graphs that chance made, a column each.
+    """
+    with working("describing the graph"):
+        graph = open_graph(file, How(model, input_shape, activation, granularity, nonfinite=nonfinite))
+        table = ng.describe(graph, nulls=nulls, seed=seed, weight=weight, null=null)
+    if json:
+        print_json(table.to_dict("index"))
+        return
+    rows = ((name, *values) for name, values in table.T.iterrows())
+    print_rows(["statistic", *table.index], rows, as_json=False)
+
+
 def duplicates(
     file: opt.Source,
     model: opt.Model = None,
