@@ -30,6 +30,7 @@ test("shares never round to a whole or to nothing", () => {
 
 test("parts of a sum have the same decimals", () => {
   assert.deepEqual(aligned([14.0731, 1.254, 15.3271]), ["14.073", "1.254", "15.327"]);
+  assert.deepEqual(aligned([10.243, 0.656, 10.906], 1), ["10.2", "0.7", "10.9"]);
   assert.deepEqual(aligned([-0.5, 0.25, NaN]), ["−0.5000", "0.2500", "–"]);
   assert.deepEqual(aligned([0, 0]), ["0", "0"]);
 });

@@ -153,7 +153,10 @@ export function createFlows(data: PageData, wiring: Wiring): Flows {
     } else {
       const kept = what === "input" ? data.samples[reading.sample]?.contribution : frame(reading)?.blocks;
       known = !!kept;
-      if (kept) mass = scatter(kept, value);
+      // Where nothing was left out the sum is that of what is shown, rounded as it is.
+      const all = (part: FrameBlock, b: number): boolean => part.at === null && blocks[b].whole;
+      const sum = kept ? scatter(kept, value) : NaN;
+      mass = kept?.every(all) ? NaN : sum;
     }
     let sum = 0;
     let largest = 0;

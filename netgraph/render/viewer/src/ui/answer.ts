@@ -59,7 +59,7 @@ function probability(model: Model, outputs: Float32Array, target: number | null)
   if (target === null) return "";
   const value = (model.data.softmax ? model.shares(outputs) : outputs)[target] ?? NaN;
   if (!Number.isFinite(value)) return "";
-  return model.data.softmax ? `p = ${value.toFixed(3)}` : `output ${number(value)}`;
+  return model.data.softmax ? `p = ${percent(value)}` : `output ${number(value)}`;
 }
 
 function largestAt(outputs: Float32Array): number | null {

@@ -51,11 +51,15 @@ export function percent(share: number): string {
   return `${sign}${size.toFixed(0)} %`;
 }
 
-/** Several numbers with the same decimals, so that a sum can be read: [14.0731, 1.254] → ["14.073", "1.254"]. */
-export function aligned(values: readonly number[]): string[] {
+/**
+ * Several numbers with the same decimals, so that a sum can be read: [14.0731, 1.254] → ["14.073", "1.254"]. `most`: no
+ * more decimals than these, but one.
+ */
+export function aligned(values: readonly number[], most = Infinity): string[] {
   const largest = Math.max(0, ...values.filter(Number.isFinite).map(Math.abs));
   if (largest === 0 || largest < 1e-3 || largest >= 1e7) return values.map((value) => number(value));
-  const decimals = Math.max(0, 4 - Math.max(1, Math.floor(Math.log10(largest)) + 1) + 1);
+  const usual = Math.max(0, 4 - Math.max(1, Math.floor(Math.log10(largest)) + 1) + 1);
+  const decimals = Math.min(usual, Math.max(1, most));
   return values.map((value) =>
     Number.isFinite(value) ? (value < 0 ? MINUS : "") + fixed(Math.abs(value), decimals) : NONE,
   );

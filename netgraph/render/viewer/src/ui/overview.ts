@@ -59,7 +59,7 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
     : product
       ? ""
-      : "A ranking, not shares: by the smallest flow on the way, equals by the product of all flows on it. Positions are summed here, so a path has no share of its own.";
+      : "A ranking, not shares: by the smallest flow on the way, equals by the product of all flows on it. What one path alone adds is not known from flows.";
   if (!list.paths.length)
     part.append(element("p", { class: "dim", text: "No path carries anything to this output." }));
   else if (told) part.append(element("p", { class: "dim", text: told }));
@@ -74,13 +74,12 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
 export function balance(model: Model, state: Readonly<State>, total: number, constant: number): string {
   if (!Number.isFinite(total) || !Number.isFinite(constant)) return "";
   const output = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
-  const [inputs, rest, whole] = aligned([total, constant, output]);
+  const off = Math.abs(total + constant - output);
   const noun = model.data.softmax ? "logit" : "output";
-  const off =
-    Math.abs(total + constant - output) >
-    2e-3 * Math.max(Math.abs(total), Math.abs(constant), Math.abs(output));
+  // Weights are float16: no decimals are shown in which the sum is not met.
+  const [inputs, rest, whole] = aligned([total, constant, output], Math.floor(-Math.log10(2 * off)));
   const plus = constant < 0 ? `− biases and constants ${rest.slice(1)}` : `+ biases and constants ${rest}`;
-  return `Σ paths from inputs ${inputs} ${plus} ${off ? "≈" : "="} ${noun} ${whole}`;
+  return `Σ paths from inputs ${inputs} ${plus} ${off > 0.05 * Math.abs(output) ? "≈" : "="} ${noun} ${whole}`;
 }
 
 function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
@@ -90,16 +89,15 @@ function strongestEdges(page: Page, state: Readonly<State>): HTMLElement {
   const edges = block ? range(block.start, block.stop) : values.order.subarray(0, FIRST);
   const between = block ? ` · ${block.source.name} → ${block.target.name}` : "";
   const part = section(`Strongest edges · ${QUANTITY[shownView(state)]}${between}`);
-  for (const sign of [1, -1] as const) {
-    const rows = strongest(edges, values, sign, EDGES, (edge) => model.source(edge));
-    if (!rows.length) continue;
-    const list = element("ul", { class: "rows" });
-    for (const { vertex, edge, value } of rows) {
-      const path = { vertices: [vertex, model.target(edge)], edges: [edge], value, share: NaN };
-      list.append(element("li", {}, pathButton(page, path, "whole", "edge")));
-    }
-    part.append(list);
+  const rows = ([1, -1] as const)
+    .flatMap((sign) => strongest(edges, values, sign, EDGES, (edge) => model.source(edge)))
+    .sort((a, b) => Math.abs(b.value) - Math.abs(a.value) || a.edge - b.edge);
+  const list = element("ul", { class: "rows" });
+  for (const { vertex, edge, value } of rows) {
+    const path = { vertices: [vertex, model.target(edge)], edges: [edge], value, share: NaN };
+    list.append(element("li", {}, pathButton(page, path, "whole", "edge")));
   }
+  if (rows.length) part.append(list);
   return part;
 }
 
