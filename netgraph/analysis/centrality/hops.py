@@ -168,7 +168,7 @@ class _Batch:
                 gathered[name] = gathered[name] + arrived if name in gathered else arrived
             for name, arrived in gathered.items():
                 new = (arrived > 0) & (self.steps[name] < 0)
-                self.steps[name][new] = step + 1
+                np.copyto(self.steps[name], step + 1, where=new)
                 np.copyto(self.counts[name], arrived, where=new)
                 self.last_step[name] = step + 1
 
@@ -187,7 +187,7 @@ class _Batch:
     def _back(self, pattern: Pattern, step: int) -> None:
         onward = self.steps[pattern.target.name] == step + 1
         counts, through = self.counts[pattern.target.name], self.through[pattern.target.name]
-        share = np.divide(1 + through, counts, out=np.zeros_like(counts), where=onward)
-        front = self._front(pattern, step)
+        share = (1 + through) / np.maximum(counts, self.dtype(1))
+        share *= onward  # there are paths there, so counts are 1 at least
         back = pattern.scatter(share) * self.counts[pattern.source.name]
-        np.add(self.through[pattern.source.name], back, out=self.through[pattern.source.name], where=front)
+        self.through[pattern.source.name] += back * self._front(pattern, step)

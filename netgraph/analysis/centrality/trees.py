@@ -101,23 +101,26 @@ def _trace_dense(
                     continue
                 last = sources if tied else min(first + RUN, sources)
                 least = b - TIE * max(abs(b), floor)
-                there, here = dist[s, first:last], edges[first:last]
                 # Each hit adds 1 and its place/_PLACES: one sum tells how many there are and where a single one is.
                 found = 0.0
+                base = np.uintp(first)  # a sign would cost a test at each place
                 if last - first == RUN:
                     for i in range(RUN):
-                        found += 1.0 + i / _PLACES if there[i] + here[i] >= least else 0.0
+                        u = base + np.uintp(i)
+                        found += 1.0 + i / _PLACES if dist[s, u] + edges[u] >= least else 0.0
                 else:
                     for i in range(last - first):
-                        found += 1.0 + i / _PLACES if there[i] + here[i] >= least else 0.0
+                        u = base + np.uintp(i)
+                        found += 1.0 + i / _PLACES if dist[s, u] + edges[u] >= least else 0.0
                 if 1.0 <= found < 2.0:
-                    u = first + int((found - 1.0) * _PLACES)
-                    begun[v, s] += counts[s, u]
-                    before[v, s] = SEVERAL if tied else start + u
+                    place = first + int((found - 1.0) * _PLACES)
+                    begun[v, s] += counts[s, place]
+                    before[v, s] = SEVERAL if tied else start + place
                 elif found >= 2.0:
                     total = 0.0
                     for i in range(last - first):
-                        total += counts[s, first + i] if there[i] + here[i] >= least else 0.0
+                        u = base + np.uintp(i)
+                        total += counts[s, u] if dist[s, u] + edges[u] >= least else 0.0
                     begun[v, s] += total
                     before[v, s] = SEVERAL
 
