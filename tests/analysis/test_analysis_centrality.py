@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import networkx as nx
@@ -186,3 +187,11 @@ def test_options_out_of_range_are_refused() -> None:
 def test_nan_weights_are_refused_by_name_of_the_block() -> None:
     with pytest.raises(AnalysisError, match="'weight' of the edges l0 -> l1 holds NaN"):
         centrality(chain([[1.0, float("nan")]]), "pagerank")
+
+
+def test_the_readme_has_the_table_of_measures() -> None:
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    for name, row in MEASURES.items():
+        signs = f"{row.signs}{' or signed' if 'signed' in row.options else ''}"
+        cells = (f"`{name}`", row.formula.replace("|", "\\|"), row.source, row.direction, signs, row.cost)
+        assert f"| {' | '.join(cells)} |\n" in readme
