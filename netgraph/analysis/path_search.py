@@ -21,7 +21,7 @@ _LOST = -600.0
 """Logarithm of a best completion, beside its layer's best, below which exponentials are no longer exact."""
 _FAINT = 1e-290
 """Products below this may have been rounded."""
-_FEW, _MORE = 8, 4
+_FEW, _MORE = 16, 4
 """How many next steps of a vertex are sorted first; how many times as many when these are used up."""
 
 
@@ -157,23 +157,23 @@ class Ways:
     best: list[float] = field(default_factory=list)
     vertex: list[int] = field(default_factory=list)
     value: list[float] = field(default_factory=list)
+    all: bool = False
 
     def has(self, rank: int) -> bool:
         """Whether there is a way of this rank (from 0)."""
-        if rank >= len(self.best):
-            self._sort(rank)
+        if rank >= len(self.best) and not self.all:
+            self._sort()
         return rank < len(self.best)
 
-    def _sort(self, rank: int) -> None:
+    def _sort(self) -> None:
         n = len(self.scores)
-        if len(self.best) == n:
-            return
         wanted = max(_FEW, _MORE * len(self.best))
         least = -np.inf
         if wanted < n:
             least = np.partition(self.scores, n - wanted)[n - wanted]
         # Those equal to the last one come along: ties must not depend on how many were asked for.
-        chosen = np.flatnonzero(self.scores >= least) if least > -np.inf else np.flatnonzero(self.scores > -np.inf)
+        self.all = bool(least == -np.inf)
+        chosen = np.flatnonzero(self.scores > -np.inf if self.all else self.scores >= least)
         chosen = chosen[np.argsort(-self.scores[chosen], kind="stable")]
         self.best, self.vertex = self.scores[chosen].tolist(), self.sources[chosen].tolist()
         self.value = self.values[chosen].tolist()
@@ -203,7 +203,7 @@ class Search:
         The best completion of a prefix that was just chosen is the best of all: it is followed to its end at once, and
         the second-best way of every vertex that is passed is put on the heap (Lawler's scheme).
         """
-        count = itertools.count()
+        count, known, push, log_of = itertools.count(), self.known, heapq.heappush, math.log
         heap: list[tuple[float, int, float, float, Any, int, Ways, int]] = []
         for target in targets:
             ways = self._ways(target, self.sign)
@@ -213,22 +213,24 @@ class Search:
         while heap:
             _, _, log, product, tail, sign, ways, rank = heapq.heappop(heap)
             while True:
-                if ways.has(rank + 1):
-                    rest = -(log + ways.best[rank + 1])
-                    heapq.heappush(heap, (rest, next(count), log, product, tail, sign, ways, rank + 1))
+                after = rank + 1
+                if after < len(ways.best) or ways.has(after):
+                    push(heap, (-log - ways.best[after], next(count), log, product, tail, sign, ways, after))
                 vertex, value = ways.vertex[rank], ways.value[rank]
                 product *= value
                 if vertex < 0:
                     yield product, _unrolled(tail)
                     break
-                log += math.log(abs(value))
+                log += log_of(abs(value))
                 tail, rank = (vertex, tail), 0
                 if self.layer_of[vertex] < 0:  # nothing leads there: the path starts there
                     yield product * float(self.start[vertex]), _unrolled(tail)
                     break
                 sign = sign if value > 0 else -sign
-                ways = self._ways(vertex, sign)
-                if not ways.has(0):  # a rounding beside the sweep: never where the sweep says that there is a way
+                ways = known.get((vertex, sign)) or self._ways(vertex, sign)
+                if not (
+                    ways.best or ways.has(0)
+                ):  # a rounding beside the sweep: never where the sweep says that there is a way
                     break
 
     def _ways(self, vertex: int, sign: int) -> Ways:

@@ -38,15 +38,18 @@ class PathTable(pd.DataFrame):
         return f"{drawn}<p>{escape(self.summary)}</p>"
 
 
-def table(graph: Graph, found: Sequence[Found]) -> PathTable:
-    """Rank, value and vertices of paths, best first."""
+def table(graph: Graph, found: Sequence[Found], whole: float | None) -> PathTable:
+    """Rank, value, share and vertices of paths, best first; no shares where there is no whole."""
     numbers = np.fromiter(itertools.chain.from_iterable(path for _, path in found), dtype=np.int64)
     ids, at, vertices = graph.ids[numbers].tolist(), 0, np.empty(len(found), dtype=object)
     for i, (_, path) in enumerate(found):
         vertices[i] = tuple(ids[at : at + len(path)])
         at += len(path)
     values = np.fromiter((value for value, _ in found), dtype=np.float64, count=len(found))
-    return PathTable({"rank": np.arange(1, len(found) + 1), "value": values, "vertices": vertices})
+    columns: dict[str, Any] = {"rank": np.arange(1, len(found) + 1), "value": values}
+    if whole is not None:
+        columns["share"] = values / whole if whole else np.full(len(found), np.nan)
+    return PathTable(columns | {"vertices": vertices}, copy=False)
 
 
 def footer(told: Mapping[Any, Any], listed: int) -> str:

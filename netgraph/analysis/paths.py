@@ -112,8 +112,7 @@ def paths(
     else:
         found = _searched(asked)
     about: dict[Any, Any] = {"target": target, "source": source, "weight": weight, "sign": sign, "group": group}
-    found.attrs = about | dict(found.attrs)
-    return found
+    return _told(found, about)
 
 
 @dataclass(frozen=True)
@@ -181,14 +180,17 @@ def _searched(asked: _Asked) -> PathTable:
     start = _without_first(edges, values.start) if asked.grouped else values.start
     found = _swept(asked, edges, start, sign)
     best = Search(edges, start, found, sign).paths(asked.ends, asked.k)
-    out = table(graph, best)
-    told = _totals(asked, found, out["value"].to_numpy())
-    if not values.fractions:
-        whole = told["total_abs"] if values.whole is None else values.whole
-        out.insert(2, "share", out["value"] / whole if whole else np.nan)
-        told["target_value"] = values.whole
-    out.attrs.update({"rule": values.rule} | told)
-    return out
+    listed = np.fromiter((value for value, _ in best), dtype=np.float64)
+    told = {"rule": values.rule} | _totals(asked, found, listed)
+    if values.fractions:
+        return _told(table(graph, best, None), told)
+    whole = told["total_abs"] if values.whole is None else values.whole
+    return _told(table(graph, best, whole), told | {"target_value": values.whole})
+
+
+def _told(found: PathTable, told: dict[str, Any]) -> PathTable:
+    found.attrs.update(told)
+    return found
 
 
 def _swept(asked: _Asked, edges: list[Step], start: Vector, sign: int = ANY) -> Sweep:
@@ -344,14 +346,11 @@ def _routes(asked: _Asked, network: Any, inputs: Any) -> PathTable:
     size = sum(abs(value) for value, _ in scored) if complete else float("nan")
     sign = SIGNS[asked.sign]
     best = sorted((f for f in scored if sign == ANY or f[0] * sign > 0), key=lambda f: (-abs(f[0]), f[1]))[: asked.k]
-    out = table(graph, best)
-    whole = sum(units.value_of(end) for end in asked.ends)
-    out.insert(2, "share", out["value"] / whole if whole else np.nan)
-    total = sum(units.whole(start, end) for end in asked.ends)
-    told = _parts(total, size, out["value"].to_numpy())
+    whole = float(sum(units.value_of(end) for end in asked.ends))
+    total = float(sum(units.whole(start, end) for end in asked.ends))
+    told = {"rule": rule, "paths": number} | _parts(total, size, np.array([value for value, _ in best]))
     told["cancellation"] = told["cancellation"] if complete else float("nan")
-    out.attrs.update({"rule": rule, "paths": number} | told | {"target_value": whole})
-    return out
+    return _told(table(graph, best, whole), told | {"target_value": whole})
 
 
 def _candidates(asked: _Asked) -> tuple[list[tuple[int, ...]], int | float, str]:
