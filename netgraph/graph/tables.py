@@ -32,10 +32,18 @@ POSITIONS = ("index", "channel", "row", "col")
 
 # -- vertices ------------------------------------------------------------------------------------------
 
+_IDS_AT_ONCE = 1 << 17
+
 
 def vertex_ids(graph: Graph) -> Array:
     """Ids in vertex order, an object array of text: ``fc1:17``, ``conv2:5,3,4`` (coordinates in the layer's grid)."""
-    return np.asarray(id_series(graph).to_numpy(), dtype=object)
+    if "id" in graph.columns:
+        return np.asarray(id_series(graph).to_numpy(), dtype=object)
+    ids = np.empty(graph.n, dtype=object)
+    for first in range(0, graph.n, _IDS_AT_ONCE):  # millions of ids are not held twice
+        last = min(first + _IDS_AT_ONCE, graph.n)
+        ids[first:last] = _ids(list(_runs(graph, first, last))).to_numpy()
+    return ids
 
 
 def vertex_table(graph: Graph, positions: bool = False) -> pd.DataFrame:
