@@ -23,9 +23,16 @@ _SUMS = {"reassoc", "contract", "nsz"}
 
 
 def compiled(*flags: str) -> Callable[[Callable[..., Any]], Any]:
-    """Compiles a function when it is first called, once for a machine."""
-    made: Any = numba.njit(fastmath=set(flags) if flags else False, cache=True)
-    return made  # type: ignore[no-any-return]
+    """Compiles a function when it is first called; once for a machine, where there is a place to keep it."""
+
+    def made(function: Callable[..., Any]) -> Any:
+        how: dict[str, Any] = {"fastmath": set(flags) if flags else False}
+        try:
+            return numba.njit(cache=True, **how)(function)
+        except RuntimeError:  # neither the package's folder nor the user's can be written to
+            return numba.njit(**how)(function)
+
+    return made
 
 
 @compiled(*_SUMS)

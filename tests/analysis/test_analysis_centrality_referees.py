@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 from typing import Any
 
 import igraph
 import networkx as nx
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import netgraph as ng
+from netgraph.analysis import kernels
 from netgraph.analysis.centrality import best, distances, hops
 from netgraph.errors import AnalysisError, GraphError, UnknownName
 from netgraph.graph.blocks import listed
@@ -359,3 +362,34 @@ def test_weights_that_are_not_finite_are_refused(measure: str, bad: float, spars
 def test_a_cycle_has_no_layers() -> None:
     with pytest.raises(GraphError, match=r"run in a circle: .*a layered graph needs edges that all run forward"):
         ng.Graph.from_networkx(nx.DiGraph([("a", "b"), ("b", "c"), ("c", "a")]))
+
+
+@pytest.mark.parametrize("held", ["read-only", "memory-mapped", "Fortran", "strided"])
+def test_weights_are_read_however_they_lie_in_memory(held: str, tmp_path: Path) -> None:
+    weight = np.random.default_rng(0).standard_normal((37, 41)).astype(np.float32)
+    lies: Any = weight.copy()
+    if held == "read-only":
+        lies.setflags(write=False)
+    elif held == "memory-mapped":
+        np.save(tmp_path / "w.npy", weight)
+        lies = np.load(tmp_path / "w.npy", mmap_mode="r")
+    elif held == "Fortran":
+        lies = np.asfortranarray(weight)
+    else:
+        lies = np.repeat(np.repeat(weight, 2, axis=0), 3, axis=1)[::2, ::3]
+    layers = chain(weight).layers
+    plain, other = (Graph(layers, (Block("l0", "l1", "linear", operator),)) for operator in (weight, lies))
+    for measure in ("strength", "katz", "betweenness", "closeness", "eigenvector", "path_count"):
+        close(ng.centrality(other, measure), ng.centrality(plain, measure), 1e-12)
+
+
+def test_kernels_are_compiled_where_nothing_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = numba.njit
+
+    def njit(cache: bool = False, **how: Any) -> Any:
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**how)
+
+    monkeypatch.setattr(numba, "njit", njit)
+    assert kernels.compiled()(lambda x: x + 1)(2) == 3
