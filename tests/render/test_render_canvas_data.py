@@ -120,7 +120,7 @@ def test_canvas_labels_and_classes() -> None:
     named = Page(ng.render(SMALL, classes=["cat"]))
     assert (named.data["classes"], named.layers[2]["labels"]) == (["cat"], ["cat"])
     assert Page(ng.render(SMALL, labels=["cat"])).data["classes"] == ["cat"]
-    assert Page(ng.render(SMALL)).data["classes"] == ["0"]
+    assert Page(ng.render(SMALL)).data["classes"] == ["output"]  # a number would say which of several
     part = mixed().select(vertices=[i for i in mixed().ids if i not in ("l2:1", "l1:0")])
     page = Page(ng.render(part))
     assert page.data["classes"] == ["0", "2", "3", "4"]

@@ -277,6 +277,15 @@ def test_canvas_a_circuit_shows_its_own_edges_at_any_input() -> None:
     assert page.data["flows"] == "framed" and len(page.samples) == 1
     edges = sum(int(np.count_nonzero(page.matrix(block))) for block in page.blocks)
     assert edges == len(circuit)
+    (mean,) = page.samples
+    assert mean["frames"][0]["of"] == "centred logit 3"  # not the logit: the sums are those of this
+    assert mean["frames"][0]["value"] == pytest.approx(circuit.graph.meta["target_value"])
+    assert "Flows are to the centred logit 3: the logit minus the mean of the others." in page.data["notes"]
+    ids = circuit.graph.ids.tolist()
+    for layer in page.layers:
+        own = ids[layer["start"] : layer["start"] + layer["size"]]
+        assert layer["ids"] == own or own == [f"{layer['name']}:{i}" for i in range(layer["size"])]
+        assert layer["channels"] is (layer["name"] != "fc")
     page = Page(ng.render(circuit, inputs=images[:4], truth=labels[:4]))
     classes = [int(name) for name in page.data["classes"]]
     assert 3 in classes and page.data["softmax"] is (len(classes) == 10)

@@ -84,17 +84,35 @@ def frame_blocks(
     return rows
 
 
-def frame(match: Match, stored: Sequence[Stored], target: int, value: float, how: Plan) -> dict[str, Any]:
-    """The flows to one class, from the graph of an input with that target."""
+def frame(
+    match: Match, stored: Sequence[Stored], target: int, value: float, how: Plan, of: str | None = None
+) -> dict[str, Any]:
+    """The flows to one class, from the graph of an input with that target; ``of``: its name if it is no output."""
     share = match.other.columns.get("constant_share")
     return {
         "target": target,
+        "of": of,
         "blocks": frame_blocks(match, stored, "attribution", how.edges),
         "value": value,
         "constant": 0.0 if share is None else float(np.asarray(share).sum(dtype=np.float64)),
         "vertex": floats(match.vertices("attribution")) if how.vertices else None,
         "share": floats(match.vertices("constant_share")) if how.vertices and share is not None else None,
     }
+
+
+def aim_of(target: Any) -> tuple[str | None, int | None]:
+    """What a graph's ``meta["target"]`` is called, where it is not one output; and the class that it speaks for.
+
+    >>> aim_of(["centred", 3]), aim_of((3, 5)), aim_of(["logit", 3]), aim_of(3)
+    (('centred logit 3', 3), ('logit 3 minus logit 5', 3), (None, None), (None, None))
+    """
+    if isinstance(target, (list, tuple)) and len(target) == 2:
+        first, second = target
+        if first == "centred" and isinstance(second, int):
+            return f"centred logit {second}", second
+        if isinstance(first, int) and isinstance(second, int):
+            return f"logit {first} minus logit {second}", first
+    return None, None
 
 
 def framed_data(activation: Array, contribution: list[dict[str, Any]] | None, frames: list[Any]) -> dict[str, Any]:

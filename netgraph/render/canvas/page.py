@@ -102,6 +102,7 @@ def page_data(graph: Graph, stored: list[Stored], seen: Shown, request: Request,
 
 
 def _layer(graph: Graph, layer: Layer, cell: float, image: bool, labels: list[str] | None) -> dict[str, Any]:
+    ids = _own_ids(graph, layer)
     return {
         "name": text(layer.name),
         "kind": text(layer.kind),
@@ -112,10 +113,22 @@ def _layer(graph: Graph, layer: Layer, cell: float, image: bool, labels: list[st
         "size": layer.size,
         "shape": list(layer.shape),
         "grid": list(layer.grid),
+        "channels": len(layer.shape) > 2
+        and len(layer.grid) == 1
+        and (layer.size == layer.shape[0] or graph.meta.get("granularity") == "channel"),
         "cell": cell,
         "image": image and layer.size > 1,
+        "ids": ids,
         "labels": labels,
     }
+
+
+def _own_ids(graph: Graph, layer: Layer) -> list[str] | None:
+    """Ids of a layer's vertices that are not its name and their places: those of a part keep the whole's."""
+    if "id" not in graph.columns:
+        return None
+    own = graph.ids[layer.vertices].tolist()
+    return None if own == layer_ids(layer).to_list() else [text(identifier) for identifier in own]
 
 
 def _labels(graph: Graph, request: Request) -> dict[int, list[str]]:
@@ -153,6 +166,8 @@ def _classes(graph: Graph, request: Request, labels: dict[int, list[str]], outpu
     own = np.asarray(graph.columns["label"], dtype=object)[layer.vertices] if "label" in graph.columns else None
     if own is not None and all(isinstance(name, str) and name for name in own):
         return labels[output], False
+    if layer.size == 1 and int(np.prod(layer.shape, dtype=np.int64)) == 1:
+        return ["output"], False  # a number says which of several
     if "id" in graph.columns:
         return [text(identifier).rsplit(":", 1)[-1] for identifier in graph.ids[layer.vertices]], False
     return [str(int(i)) for i in index], False

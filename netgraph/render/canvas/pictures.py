@@ -91,6 +91,8 @@ def _bytes(values: Array, low: float, high: float) -> Array:
 
 def map_layers(graph: Graph) -> list[int]:
     """Numbers of the layers whose vertices are channels of feature maps."""
+    if graph.meta.get("granularity") == "unit":  # a circuit's few units of a layer look like channels
+        return []
     return [
         i
         for i, layer in enumerate(graph.layers)

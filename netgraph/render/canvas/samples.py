@@ -195,14 +195,21 @@ def _of_the_graph(graph: Graph, stored: Sequence[Stored]) -> Shown:
     how = framed.plan(1, 1, sum(map(len, stored)), graph.n)
     match = Match(graph, graph)
     target = framed.largest_output(match.vertices("attribution")[last])
+    aim, spoken = framed.aim_of(graph.meta.get("target"))
+    places = np.asarray(graph.columns["index"])[last] if "index" in graph.columns else np.arange(len(activation[last]))
+    if spoken is not None and spoken in places:
+        target = int(np.flatnonzero(places == spoken)[0])
     value = float(graph.meta.get("target_value", activation[last][target]))
     contribution = framed.frame_blocks(match, stored, "contribution", how.edges) if "contribution" in flows else None
-    fields = framed.framed_data(activation, contribution, [framed.frame(match, stored, target, value, how)])
+    fields = framed.framed_data(activation, contribution, [framed.frame(match, stored, target, value, how, aim)])
     name = "this input" if count == 1 else f"{graph.meta.get('aggregate', 'mean')} of {count:,} inputs"
     sample = _sample(name, activation[last], fields, [])
     if count != 1:
         sample["prediction"] = target
     notes = [] if count == 1 else [f"Activations and flows are those of {count:,} inputs together ({name})."]
+    if aim is not None:
+        mean = ": the logit minus the mean of the others" if aim.startswith("centred") else ""
+        notes.append(f"Flows are to the {aim}{mean}.")
     return Shown("framed", False, [sample], notes=notes)
 
 

@@ -86,8 +86,10 @@ test("a heading says how many vertices of which kind", () => {
     told({ size: 784, grid: [28, 28], shape: [1, 28, 28], image: true, kind: "input" }),
     "28×28 pixels",
   );
-  assert.equal(told({ size: 16, grid: [16], shape: [16, 14, 14] }), "16 channels · 14×14");
-  assert.equal(told({ size: 120, grid: [120], shape: [120, 1, 1] }), "120 channels");
+  assert.equal(told({ size: 16, grid: [16], shape: [16, 14, 14], channels: true }), "16 channels · 14×14");
+  assert.equal(told({ size: 9, grid: [9], shape: [16, 4, 4], channels: true }), "9 channels · 4×4");
+  assert.equal(told({ size: 9, grid: [9], shape: [16, 4, 4] }), "9 units");
+  assert.equal(told({ size: 120, grid: [120], shape: [120, 1, 1], channels: true }), "120 channels");
   assert.equal(
     told({ size: 64, grid: [1, 8, 8], shape: [1, 8, 8], image: true, kind: "input" }),
     "8×8 pixels",

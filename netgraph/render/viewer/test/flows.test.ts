@@ -3,6 +3,8 @@ import { test } from "node:test";
 import type { Reading } from "../src/core/model";
 import { createModel } from "../src/core/network";
 import { base64, floats, half } from "./encode";
+import type { State } from "../src/core/state";
+import { aimOf } from "../src/ui/reading";
 import { makePage } from "./make";
 import { lateConstants, pass, slopes } from "./referee";
 import { awkward, xor } from "./nets";
@@ -128,6 +130,25 @@ test("norms are coloured by the sign of their taps' sum", () => {
   const model = createModel(makePage(made));
   assert.deepEqual([0, 1, 2, 3, 5].map(model.values(reading({ view: "network" })).sign), [1, -1, 0, 1, -1]);
   assert.deepEqual([0, 1, 2].map(model.values(reading()).sign), [1, 1, -1]);
+});
+
+test("what flows add up to is the output, or what the frame says", () => {
+  const page = makePage({ ...madeMlp([9, 4, 3], 2), flows: "framed", frames: [0, 2] });
+  const frame = page.samples[0]!.frames[1]!;
+  Object.assign(frame, { of: "centred logit 2", value: 16.36 });
+  const model = createModel(page);
+  const lesioned = new Set<number>();
+  const at = (target: number) => aimOf(model, { sample: 0, target, lesioned } as unknown as State);
+  assert.deepEqual(at(2), { value: 16.36, name: "centred logit 2" });
+  assert.equal(at(0).value, model.samples[0]!.outputs[0]);
+});
+
+test("all edges of a whole graph hold all of it, however its weights were rounded", () => {
+  const made = madeMlp([9, 7, 3], 2);
+  const page = makePage(made);
+  for (const block of page.blocks) block.mass *= 1.0005;
+  const values = createModel(page).values({ view: "network", sample: 0, target: 0, lesioned: new Set() });
+  assert.equal(values.share(values.order.length), 1);
 });
 
 test("framed pages show the frames they have", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { edgesAt, placeOf } from "../src/ui/controls";
-import { aligned, count, counted, number, percent, signed } from "../src/ui/format";
+import { aligned, count, counted, number, percent, signed, summed } from "../src/ui/format";
 import { field, fileName } from "../src/ui/save";
 
 test("numbers have four significant digits and a true minus sign", () => {
@@ -22,6 +22,7 @@ test("shares never round to a whole or to nothing", () => {
   assert.equal(percent(0.614), "61 %");
   assert.equal(percent(0.0312), "3.1 %");
   assert.equal(percent(0.0002), "< 0.1 %");
+  assert.equal(percent(-0.0002), "> −0.1 %");
   assert.equal(percent(0.9999), "99.9 %");
   assert.equal(percent(1), "100 %");
   assert.equal(percent(0), "0 %");
@@ -33,6 +34,14 @@ test("parts of a sum have the same decimals", () => {
   assert.deepEqual(aligned([10.243, 0.656, 10.906], 1), ["10.2", "0.7", "10.9"]);
   assert.deepEqual(aligned([-0.5, 0.25, NaN]), ["−0.5000", "0.2500", "–"]);
   assert.deepEqual(aligned([0, 0]), ["0", "0"]);
+});
+
+test("a sum holds in the decimals shown, where it holds", () => {
+  assert.deepEqual(summed(10.8196, 1.9397, 12.7593), ["10.820", "1.939", "12.759"]);
+  assert.deepEqual(summed(22.884, -0.494, 22.39), ["22.884", "−0.494", "22.390"]);
+  assert.deepEqual(summed(2, 0, 2), ["2.0000", "0.0000", "2.0000"]);
+  assert.deepEqual(summed(8.673, 7.686, 7.859, 1), ["8.7", "7.7", "7.9"]);
+  assert.deepEqual(summed(1e-5, 1e-5, 2e-5), ["1.000e−5", "1.000e−5", "2.000e−5"]);
 });
 
 test("counts", () => {

@@ -146,6 +146,7 @@ function sampleData(made: Made, number: number): SampleData {
       const late = lateConstants(made, passed, delta);
       return {
         target,
+        of: null,
         blocks: made.blocks.map((_, at) => frameBlock(flow(at, delta), made.keep)),
         value,
         constant: value - inputs.reduce((sum, vertex) => sum + passed.z[vertex] * delta[vertex], 0),
@@ -188,6 +189,8 @@ export function makePage(made: Made): PageData {
       grid,
       cell,
       image: layer.image ?? false,
+      channels: false,
+      ids: null,
       labels: layer.labels ?? null,
     };
   });

@@ -47,6 +47,18 @@ test("edges are numbered as the contract says", () => {
   }
 });
 
+test("the vertices of a part keep the ids that they have in the whole", () => {
+  const page = makePage(xor());
+  page.layers[1]!.ids = ["hidden:17", "hidden:1"];
+  const model = createModel(page);
+  const first = model.layers[1]!.start;
+  assert.deepEqual([model.id(first), model.id(first + 1)], ["hidden:17", "hidden:1"]);
+  assert.deepEqual(["hidden:17", "hidden:1"].map(model.find), [first, first + 1]);
+  // A place is no id here: it would be another vertex's.
+  assert.equal(model.find(`${page.layers[1]!.name}:0`), -1);
+  assert.deepEqual(model.search("hidden:17", 5), [first]);
+});
+
 test("an empty block in the middle and at the end hides no edge", () => {
   const made = xor();
   made.blocks.splice(1, 0, { source: 0, target: 2, weights: [0, 0], layout: "csr" });

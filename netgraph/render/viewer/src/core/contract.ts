@@ -74,10 +74,14 @@ export interface LayerData {
   shape: number[];
   /** Shape of a vertex's coordinates in the layer: [500], or [16, 8, 8] (channel, row, column). */
   grid: number[];
+  /** The vertices are channels of feature maps, all of them or (a circuit's) some. */
+  channels: boolean;
   /** Side of a vertex's square, layout units. */
   cell: number;
   /** The vertices are the pixels of a picture (touching squares). */
   image: boolean;
+  /** Ids of the vertices where they are not the layer's name and their coordinates in it (in a circuit); else null. */
+  ids: string[] | null;
   /** One text a vertex; null: ids alone. */
   labels: string[] | null;
 }
@@ -148,6 +152,8 @@ export interface FrameData {
   /** Class number. */
   target: number;
   blocks: FrameBlock[];
+  /** What the flows are to where that is not the output itself: "centred logit 3"; null: the output. */
+  of: string | null;
   /** The target's own value, and what of it comes from biases and constants rather than from inputs. */
   value: number;
   constant: number;

@@ -144,7 +144,7 @@ export function createFlows(data: PageData, wiring: Wiring): Flows {
     let mass = NaN;
     if (what === "weight") {
       for (const block of blocks) value.set(block.weight, block.start);
-      mass = blocks.reduce((sum, block) => sum + block.mass, 0);
+      if (!blocks.every((block) => block.whole)) mass = blocks.reduce((sum, block) => sum + block.mass, 0);
     } else if (computed) {
       const at = frozen(reading.sample, reading.lesioned);
       const delta = what === "circuit" ? slope(reading) : null;

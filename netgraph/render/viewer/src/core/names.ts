@@ -6,10 +6,15 @@ import type { Wiring } from "./wiring";
 export function createNames(wiring: Wiring, count: number): Pick<Model, "id" | "name" | "find" | "search"> {
   const { layers, layerOf } = wiring;
   const byName = new Map(layers.map((layer) => [layer.name, layer]));
+  // The first of equals, as a search from the front would find it.
+  const own = new Map<string, number>();
+  for (const { ids, start } of layers)
+    ids?.forEach((text, index) => own.has(text) || own.set(text, start + index));
 
   function id(vertex: number): string {
     const layer = layerOf(vertex);
     let index = vertex - layer.start;
+    if (layer.ids) return layer.ids[index];
     const coordinates: number[] = [];
     for (let axis = layer.grid.length - 1; axis >= 0; axis--) {
       coordinates.unshift(index % layer.grid[axis]);
@@ -19,9 +24,11 @@ export function createNames(wiring: Wiring, count: number): Pick<Model, "id" | "
   }
 
   function find(text: string): number {
+    const known = own.get(text);
+    if (known !== undefined) return known;
     const colon = text.lastIndexOf(":");
     const layer = byName.get(text.slice(0, colon));
-    if (colon < 0 || !layer) return -1;
+    if (colon < 0 || !layer || layer.ids) return -1;
     const parts = text.slice(colon + 1).split(",");
     if (parts.length !== layer.grid.length || !parts.every((part) => /^\d+$/.test(part))) return -1;
     let index = 0;

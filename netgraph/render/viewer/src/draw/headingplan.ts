@@ -54,8 +54,7 @@ export function detailOf(layer: Layer, output: boolean, softmax: boolean): strin
   const grid = layer.grid.length > 2 && layer.grid[0] === 1 ? layer.grid.slice(1) : layer.grid;
   if (layer.grid.length > 1)
     parts.push(`${grid.join("×")} ${layer.image && layer.kind === "input" ? "pixels" : "units"}`);
-  else if (layer.shape.length > 2 && layer.shape[0] === layer.size)
-    parts.push(counted(layer.size, "channel"), ...(shape ? [shape] : []));
+  else if (layer.channels) parts.push(counted(layer.size, "channel"), ...(shape ? [shape] : []));
   else if (output)
     parts.push(softmax ? counted(layer.size, "class", "classes") : counted(layer.size, "output"));
   else parts.push(counted(layer.size, layer.kind === "input" ? "input" : "unit"));
@@ -65,8 +64,7 @@ export function detailOf(layer: Layer, output: boolean, softmax: boolean): strin
 
 /** The same in fewer letters: "16×14×14 · ReLU". */
 export function briefly(layer: Layer, output: boolean, softmax: boolean): string {
-  if (!(layer.grid.length < 2 && layer.shape.length > 2 && layer.shape[0] === layer.size))
-    return detailOf(layer, output, softmax);
+  if (!layer.channels || layer.shape[0] !== layer.size) return detailOf(layer, output, softmax);
   const shape = layer.shape.join("×");
   return layer.activation ? `${shape} · ${activation(layer.activation)}` : shape;
 }

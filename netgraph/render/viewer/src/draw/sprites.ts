@@ -155,7 +155,8 @@ function imageOf(frame: Frame, vertex: number): ImageData | null {
   const layer = model.layerOf(vertex);
   const sample = model.samples[reading.sample];
   // A channel of the input is the input's own picture; it has its own colours.
-  if (sample?.picture && layer.kind === "input" && layer.grid.length === 1 && layer.shape.length === 3)
+  const channels = layer.kind === "input" && layer.grid.length === 1 && layer.shape.length === 3;
+  if (sample?.picture && channels && layer.size === sample.picture.channels)
     return photograph(sample.picture, layer.size > 1 ? vertex - layer.start : null);
   // Without an input, its channels are at least red, green and blue.
   if (!sample && layer.kind === "input" && layer.size === 3 && layer.shape.length === 3) {

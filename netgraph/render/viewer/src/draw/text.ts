@@ -85,7 +85,7 @@ export function write(
   context.textBaseline = ink.baseline ?? "alphabetic";
   context.lineJoin = "round";
   context.lineWidth = 3.5;
-  context.strokeStyle = css(ink.halo, 0.82);
+  context.strokeStyle = css(ink.halo, 0.92);
   context.strokeText(words, x, y);
   context.fillStyle = css(ink.fill);
   context.fillText(words, x, y);

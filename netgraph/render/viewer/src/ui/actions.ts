@@ -67,7 +67,7 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       const { name, prediction, label } = model.samples[sample];
       const truth =
         label === null ? "" : label === prediction ? ", correct" : `, truly ${className(model, label)}`;
-      announce(`${name}: predicted ${className(model, prediction)}${truth}`);
+      announce(prediction === null ? name : `${name}: predicted ${className(model, prediction)}${truth}`);
     },
     target(target) {
       store.set({ target, traced: UNTRACED });

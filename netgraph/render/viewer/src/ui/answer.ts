@@ -27,15 +27,17 @@ export function answer(page: Page, state: Readonly<State>): HTMLElement {
   told.append(element("p", { class: "dim", text: sample.name }));
   const head = element("div", { class: "answer" }, inputPicture(sample, `the input ${sample.name}`), told);
   const title = lesioned ? "Prediction with lesions" : "Prediction";
-  return section(title, head, ...(outputs.length ? [outputRows(page, outputs)] : []));
+  return section(title, head, ...(outputs.length ? [outputRows(page, outputs, predicted !== null)] : []));
 }
 
 /** The largest outputs: a click shows how each came about. */
-function outputRows({ model, act }: Page, outputs: Float32Array): HTMLElement {
+function outputRows({ model, act }: Page, outputs: Float32Array, predicted: boolean): HTMLElement {
   const { softmax } = model.data;
   const sizes = softmax ? model.shares(outputs) : outputs.map(Math.abs);
   const whole = softmax ? 1 : Math.max(...sizes);
-  const order = [...sizes.keys()].sort((a, b) => sizes[b] - sizes[a] || a - b).slice(0, OUTPUTS);
+  // Classes by their scores, though these are no logits; where nothing is predicted, whatever is large.
+  const rank = predicted ? outputs : sizes;
+  const order = [...sizes.keys()].sort((a, b) => rank[b] - rank[a] || a - b).slice(0, OUTPUTS);
   const list = element("ul", { class: "rows" });
   for (const target of order) {
     const bar = element("i");

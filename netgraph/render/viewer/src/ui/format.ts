@@ -45,7 +45,7 @@ export function percent(share: number): string {
   const size = Math.abs(share) * 100;
   const sign = share < 0 ? MINUS : "";
   if (size === 0) return "0 %";
-  if (size < 0.1) return `< ${sign}0.1 %`;
+  if (size < 0.1) return `${sign ? `> ${sign}` : "< "}0.1 %`;
   if (size < 9.95) return `${sign}${size.toFixed(1)} %`;
   if (size < 100 && size > 99) return `${sign}${(Math.floor(size * 10) / 10).toFixed(1)} %`;
   return `${sign}${size.toFixed(0)} %`;
@@ -63,6 +63,16 @@ export function aligned(values: readonly number[], most = Infinity): string[] {
   return values.map((value) =>
     Number.isFinite(value) ? (value < 0 ? MINUS : "") + fixed(Math.abs(value), decimals) : NONE,
   );
+}
+
+/** `first` + `second` = `sum` with the same decimals; `second` gives way by one of the last digit, so that it adds up. */
+export function summed(first: number, second: number, sum: number, most = Infinity): string[] {
+  const plain = aligned([first, second, sum], most);
+  if (plain.some((text) => text.includes("e"))) return plain;
+  const unit = 10 ** -(plain[0]?.split(".")[1]?.length ?? 0);
+  const rest = (Math.round(sum / unit) - Math.round(first / unit)) * unit;
+  // By more it does not: then it is no sum, and the page says so.
+  return Math.abs(rest - second) < 1.01 * unit ? aligned([first, rest, sum], most) : plain;
 }
 
 const ACTIVATIONS: Record<string, string> = {

@@ -88,10 +88,11 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
   const sampled = model.samples.length > 0;
   const reads = state.view === "circuit" || state.view === "input";
   const maps = (model.data.samples[0]?.maps.length ?? 0) > 0;
+  const byModule = state.colour === "module" && model.module !== null;
   if (model.layers.some((layer) => layer.image) && sampled)
     rows.push({
       mark: element("span", { class: "mark shades" }),
-      text: "the input: dark to bright is its value",
+      text: `the input: dark to bright is its value${byModule ? ", in the colour of the pixel’s module" : ""}`,
     });
   if (sampled && reads)
     rows.push({ mark: ringed(), text: "strong border, strong fill: large |activation| within its layer" });
@@ -116,8 +117,7 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
       text: state.view === "circuit" ? `${bar}; blue: the class looked at` : bar,
     });
   }
-  if (state.colour === "module" && model.module)
-    rows.push({ mark: foot(), text: "foot: the vertex’s module" });
+  if (byModule) rows.push({ mark: foot(), text: "foot: the vertex’s module" });
   if (state.lesioned.size) rows.push({ mark: cross(), text: "crossed out: held at 0" });
   if (sampled && model.output && model.samples.some(({ label }) => label !== null))
     rows.push({ mark: tick(), text: "tick: the true class" });

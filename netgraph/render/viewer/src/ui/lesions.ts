@@ -5,14 +5,21 @@ import type { Page } from "./actions";
 import { button, element, section } from "./dom";
 import { className, counted, number, percent } from "./format";
 
-/** The outputs before and after the lesions: those that change most. */
+const OUTPUTS = 5;
+
+/** The outputs before and after the lesions: the answers, the class looked at, and those that change most. */
 export function lesionEffect({ model, act }: Page, state: Readonly<State>): HTMLElement {
   const before = model.outputs(state.sample, new Set());
   const after = model.outputs(state.sample, state.lesioned);
   const [sharesBefore, sharesAfter] = [model.shares(before), model.shares(after)];
   const text = (value: number): string => (model.data.softmax ? percent(value) : number(value));
   const change = (target: number): number => Math.abs(after[target] - before[target]);
-  const top = [...before.keys()].sort((a, b) => change(b) - change(a) || a - b).slice(0, 5);
+  const [was, is] = [before, after].map((outputs) => outputs.indexOf(Math.max(...outputs)));
+  const asked = new Set(model.data.softmax ? [was, is, state.target] : [state.target]);
+  const weight = (target: number): number => (asked.has(target) ? Infinity : change(target));
+  const top = [...before.keys()]
+    .sort((a, b) => (weight(a) === weight(b) ? a - b : weight(b) - weight(a)))
+    .slice(0, OUTPUTS);
   top.sort((a, b) => sharesBefore[b] - sharesBefore[a] || a - b);
   const table = element("table", {}, element("caption", { text: "outputs, before → after" }));
   const body = table.createTBody();
@@ -38,7 +45,6 @@ export function lesionEffect({ model, act }: Page, state: Readonly<State>): HTML
         }),
       ),
     );
-  const [was, is] = [before, after].map((outputs) => outputs.indexOf(Math.max(...outputs)));
   const turned = model.data.softmax && was !== is;
   const told = `answer: ${className(model, was)} → ${className(model, is)}`;
   const answer = turned ? [element("p", { class: "wrong", text: told })] : [];

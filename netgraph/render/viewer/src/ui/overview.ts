@@ -6,9 +6,9 @@ import { briefly, detailOf } from "../draw/headingplan";
 import type { Page } from "./actions";
 import { answer } from "./answer";
 import { button, element, section } from "./dom";
-import { aligned, className, number, percent } from "./format";
+import { className, number, percent, summed } from "./format";
 import { lesionEffect } from "./lesions";
-import { QUANTITY, readingOf, shownView } from "./reading";
+import { aimOf, QUANTITY, readingOf, shownView } from "./reading";
 import { columnsTold } from "./telling";
 import { pathButton, pathRows, strongest } from "./rows";
 
@@ -73,12 +73,13 @@ function why(page: Page, state: Readonly<State>): HTMLElement[] {
 /** "Σ paths from inputs 14.073 + biases and constants 1.254 = logit 15.327". */
 export function balance(model: Model, state: Readonly<State>, total: number, constant: number): string {
   if (!Number.isFinite(total) || !Number.isFinite(constant)) return "";
-  const output = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
+  const { value: output, name: noun } = aimOf(model, state);
   const off = Math.abs(total + constant - output);
-  const noun = model.data.softmax ? "logit" : "output";
   // Weights are float16: no decimals are shown in which the sum is not met.
-  const [inputs, rest, whole] = aligned([total, constant, output], Math.floor(-Math.log10(2 * off)));
-  const plus = constant < 0 ? `− biases and constants ${rest.slice(1)}` : `+ biases and constants ${rest}`;
+  const [inputs, rest, whole] = summed(total, constant, output, Math.floor(-Math.log10(2 * off)));
+  const plus = rest.startsWith("−")
+    ? `− biases and constants ${rest.slice(1)}`
+    : `+ biases and constants ${rest}`;
   return `Σ paths from inputs ${inputs} ${plus} ${off > 0.05 * Math.abs(output) ? "≈" : "="} ${noun} ${whole}`;
 }
 

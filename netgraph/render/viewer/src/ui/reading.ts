@@ -56,6 +56,15 @@ export function shownEdges(values: EdgeValues, state: Readonly<State>): Uint32Ar
   });
 }
 
+/** What the flows of the circuit add up to, and its name: the output as a rule, or what the frame was made for. */
+export function aimOf(model: Model, state: Readonly<State>): { value: number; name: string } {
+  const frames = model.data.flows === "framed" ? model.data.samples[state.sample]?.frames : undefined;
+  const frame = frames?.find(({ target }) => target === state.target);
+  if (frame?.of) return { value: frame.value, name: frame.of };
+  const value = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
+  return { value, name: model.data.softmax ? "logit" : "output" };
+}
+
 /** "circuit for 7 at sample 3", for file names, captions and the live region. */
 export function viewTitle(model: Model, state: Readonly<State>): string {
   const sample = model.samples[state.sample]?.name ?? "";

@@ -56,7 +56,9 @@ function shortName(model: Model, vertex: number, before: number | null): string 
   const alone = model.layers.filter(({ depth, size }) => size && depth === layer.depth).length === 1;
   const next = before === null || nextColumn(model, model.layerOf(before).depth) === layer.depth;
   if (name !== id) return cutInside(name);
-  return alone && next ? id.slice(layer.name.length + 1) : cutInside(id, 2 * LABEL);
+  return alone && next && id.startsWith(layer.name + ":")
+    ? id.slice(layer.name.length + 1)
+    : cutInside(id, 2 * LABEL);
 }
 
 function nextColumn(model: Model, depth: number): number {

@@ -9,7 +9,7 @@ import { button, element, section } from "./dom";
 import { className, counted, number, percent, signed } from "./format";
 import { lesionEffect } from "./lesions";
 import { vertexPictures } from "./pictures";
-import { QUANTITY, readingOf, shownView } from "./reading";
+import { aimOf, QUANTITY, readingOf, shownView } from "./reading";
 import { edgeList, pathRows, strongest, type EdgeRow } from "./rows";
 import { createSearch } from "./search";
 
@@ -55,7 +55,7 @@ function facts({ model }: Page, state: Readonly<State>, vertex: number, reading:
     add("activation", number(model.activation(vertex, reading)));
     if (shownView(state) === "circuit") {
       const flow = model.flow(vertex, reading);
-      const whole = model.outputs(state.sample, state.lesioned)[state.target] ?? NaN;
+      const whole = aimOf(model, state).value;
       const share = whole ? ` · ${percent(flow / whole)} of it` : "";
       if (Number.isFinite(flow)) add(`flow to “${className(model, state.target)}”`, signed(flow) + share);
     }
@@ -118,7 +118,11 @@ function between(page: Page, state: Readonly<State>, a: number, b: number): HTML
   const covered = Number.isFinite(list.coverage)
     ? `These ${list.paths.length} hold ${percent(list.coverage)} of Σ|path|.`
     : "";
-  const text = list.paths.length ? covered + sum : "No path leads from one to the other.";
+  const none =
+    shownView(state) === "network"
+      ? "No path leads from one to the other."
+      : `No path from one to the other carries any ${QUANTITY[shownView(state)]} here.`;
+  const text = list.paths.length ? covered + sum : none;
   if (text) part.append(element("p", { class: "dim", text: text.trim() }));
   return part;
 }
