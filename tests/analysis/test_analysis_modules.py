@@ -107,7 +107,7 @@ def test_planted_at_six_tenths() -> None:
 def test_zacharys_club() -> None:
     import networkx as nx
 
-    graph = Graph.from_networkx(nx.karate_club_graph(), weight="none")
+    graph = Graph.from_networkx(nx.karate_club_graph(), weight=None)
     found = modules(graph, method="leiden", runs=20)
     assert found.quality == pytest.approx(0.4197896, abs=1e-7)
     assert modularity(graph, found.labels, null="newman") == pytest.approx(0.4197896, abs=1e-7)
