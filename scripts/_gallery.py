@@ -37,7 +37,9 @@ def held_out(count: int) -> tuple[torch.Tensor, list[int]]:
 
 
 def digits(name: str) -> ng.Network:
-    return ng.load_network(DATA / name / "weights.safetensors", model=f"{DATA / 'nets.py'}:{name.upper()}")
+    net = ng.load_network(DATA / name / "weights.safetensors", model=f"{DATA / 'nets.py'}:{name.upper()}")
+    net.verify()  # its errors stand in the page's about box
+    return net
 
 
 def digits_mlp(**how: object) -> ng.View:

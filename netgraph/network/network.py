@@ -48,11 +48,11 @@ class Network:
     def __init__(self, model: Callable[..., Any], example: Any, output: Any = None, nonfinite: str = "refuse") -> None:
         said: list[str] = []
         with heard(said):
-            model, self.dropped = without_nonfinite(model, nonfinite)
-        self.model = model
-        check_parameters(model)
+            self.model, self.dropped = without_nonfinite(model, nonfinite)
+        check_parameters(self.model)
         self._hash: tuple[Any, str] | None = None
-        self.programs = Programs(model, example, output)
+        self.verified: tuple[str, Verification] | None = None  # the last proof, and the hash of what was proven
+        self.programs = Programs(self.model, example, output)
         self.programs.warnings += said
         self.programs.numbering("channel")  # what has no rule is refused here
 

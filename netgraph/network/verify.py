@@ -146,7 +146,7 @@ def verify(
             for name, error in _compared(net, one, granularity, left_out).items():
                 found[name] = worst(found[name], error)
     numbering = net.programs.numbering("channel")
-    return Verification(
+    made = Verification(
         forward_error=found["forward"],
         weight_error=found["weight"],
         completeness_error=found["completeness"],
@@ -162,6 +162,8 @@ def verify(
         reference=references,
         uncompared=tuple(left_out),
     )
+    net.verified = (net.hash, made)
+    return made
 
 
 def _compared(net: Network, one: list[torch.Tensor], granularity: str, left_out: dict[str, None]) -> dict[str, float]:

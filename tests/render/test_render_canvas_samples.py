@@ -419,3 +419,17 @@ def test_canvas_more_inputs_than_it_shows() -> None:
 def test_canvas_halves_of_flows_keep_their_sums() -> None:
     values = np.random.default_rng(0).normal(size=1000)
     assert np.abs(half(framed.half(values)).sum() - values.sum()) <= ROUNDING * np.abs(values).sum()
+
+
+def test_canvas_the_about_box_holds_the_errors_of_the_proof_of_these_weights() -> None:
+    import torch
+
+    net = ng.trace(torch.nn.Linear(3, 2), (3,))
+    assert "verified" not in dict(Page(ng.render(net.graph())).data["about"])
+    check = net.verify()
+    said = dict(Page(ng.render(net.graph())).data["about"])["verified"]
+    assert said.startswith("the graph is the network, relative errors: forward ") and said.endswith(" at 1 input")
+    assert f"path {check.path_error:.0e}" in said
+    with torch.no_grad():
+        net.model.weight.add_(1.0)
+    assert "verified" not in dict(Page(ng.render(net.graph())).data["about"])  # these weights were not proven

@@ -49,7 +49,7 @@ def draw(graph: Graph, request: Request, network: Any = None) -> View:
     stored = store(graph, column)
     seen = shown(graph, stored, network, request)
     title = text(request.title if request.title is not None else wording.title(graph))
-    data = page_data(graph, stored, seen, request, title)
+    data = page_data(graph, stored, seen, request, title, network)
     html = fill(data, title=title, summary=data["summary"], theme=request.theme)
     mass, held = sum(s.mass for s in stored), sum(float(np.abs(s.weight).sum(dtype=np.float64)) for s in stored)
     kept = sum(s.edges if s.whole else len(s) for s in stored)
@@ -57,7 +57,9 @@ def draw(graph: Graph, request: Request, network: Any = None) -> View:
     return View(html, title, graph.n, kept, total, 1.0 if kept == total else held / mass, column)
 
 
-def page_data(graph: Graph, stored: list[Stored], seen: Shown, request: Request, title: str) -> dict[str, Any]:
+def page_data(
+    graph: Graph, stored: list[Stored], seen: Shown, request: Request, title: str, network: Any = None
+) -> dict[str, Any]:
     """What ``contract.ts`` calls PageData."""
     at = places(graph)
     output = forward.output_layer(graph)
@@ -93,7 +95,7 @@ def page_data(graph: Graph, stored: list[Stored], seen: Shown, request: Request,
         "flows": seen.flows,
         "lesions": seen.lesions,
         "samples": seen.samples,
-        "about": [*wording.about(graph), ("drawn by", f"netgraph {__version__}")],
+        "about": [*wording.about(graph), *_verified(graph, network), ("drawn by", f"netgraph {__version__}")],
         "notes": [*_notes(graph, stored), *seen.notes],
     }
 
@@ -222,6 +224,18 @@ def _softmax(graph: Graph, request: Request, output: int) -> bool:
         return True
     layer = graph.layers[output]
     return len(layer.shape) <= 1 and layer.size >= 3 and layer.size != graph.layers[0].size
+
+
+def _verified(graph: Graph, network: Any) -> list[tuple[str, str]]:
+    """The errors of the network's proof, where it was proven as it is in this graph (``Network.verify``)."""
+    known, check = getattr(network, "verified", None) or (None, None)
+    if check is None or known != graph.meta.get("model_hash"):
+        return []
+    errors = ", ".join(f"{name} {error:.0e}" for name, error in check.errors.items())
+    head = "the graph is the network" if check else "the graph is NOT the network"
+    return [
+        ("verified", f"{head}, relative errors: {errors} at {check.inputs:,} input{'s' if check.inputs != 1 else ''}")
+    ]
 
 
 def _notes(graph: Graph, stored: list[Stored]) -> list[str]:

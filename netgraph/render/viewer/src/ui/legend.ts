@@ -73,7 +73,10 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
     }
   }
   if (state.density && values.largest > 0)
-    rows.push({ mark: element("span", { class: "mark haze" }), text: "haze: all edges together, by sign" });
+    rows.push({
+      mark: element("span", { class: "mark haze" }),
+      text: `haze: all edges together, by ${byModule ? "module" : "sign"}`,
+    });
   if (state.density && values.largest > 0 && !byModule)
     rows.push({
       mark: element("span", { class: "mark fog" }),
@@ -101,14 +104,18 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
       mark: element("span", { class: "mark strengths" }),
       text: "fill: Σ|weight| into the vertex, least to most of its layer",
     });
-  if (maps || model.layers.some((layer) => layer.image) || model.blocks.some((block) => block.kernels))
+  if (maps && reads)
+    rows.push({
+      mark: element("span", { class: "mark strengths" }),
+      text: "picture in a vertex: its feature map, lowest to highest of its layer",
+    });
+  const image = model.layers.some((layer) => layer.image);
+  const kernels = model.blocks.some((block) => block.kernels);
+  const gradients = reads && image && model.data.flows === "computed";
+  if (gradients || image || (kernels && !(maps && reads)))
     rows.push({
       mark: element("span", { class: "mark signed" }),
-      text: maps
-        ? "picture in a vertex: its feature map, or its gradient, below 0 … above 0"
-        : reads
-          ? "picture in a vertex: its gradient at this input, below 0 … above 0"
-          : "picture in a vertex: its weights, below 0 … above 0",
+      text: `picture in a vertex: ${gradients ? "its gradient at this input" : kernels ? "its strongest kernel" : "its weights"}, below 0 … above 0`,
     });
   if (sampled && model.output) {
     const bar = model.data.softmax ? "bar: probability of the class" : "bar: the output’s value";

@@ -24,6 +24,10 @@ function copyOf(main: HTMLElement): HTMLCanvasElement {
   copy.width = Math.max(1, Math.round(frame.width * ratio));
   copy.height = Math.max(1, Math.round(frame.height * ratio));
   const context = copy.getContext("2d");
+  if (context) {
+    context.fillStyle = ground(); // where the stage shows nothing yet, the paper is white, too
+    context.fillRect(0, 0, copy.width, copy.height);
+  }
   for (const layer of layers) {
     const { left, top, width, height } = layer.getBoundingClientRect();
     const place = [left - frame.left, top - frame.top, width, height].map((size) => size * ratio);
@@ -32,6 +36,8 @@ function copyOf(main: HTMLElement): HTMLCanvasElement {
   if (context) whiten(context, copy);
   return copy;
 }
+
+const ground = (): string => `rgb(${readPalette().background.join(" ")})`;
 
 /** The screen's light ground is not quite white; divided by it, the paper's is. */
 function whiten(context: CanvasRenderingContext2D, { width, height }: HTMLCanvasElement): void {
