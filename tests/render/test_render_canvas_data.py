@@ -66,6 +66,8 @@ def test_canvas_halves_of_tiny_and_of_no_numbers() -> None:
     tiny = np.array([1e-42, -3e-43], dtype=np.float32)
     np.testing.assert_allclose(half(encoding.half(tiny)), tiny.astype(np.float64), rtol=2e-3)
     assert encoding.half(np.zeros(2))["scale"] == 1.0
+    huge = np.array([3.4019928e38, -3.4028235e38], dtype=np.float32)  # nothing rounds to infinity
+    np.testing.assert_allclose(encoding.halved(huge), huge, rtol=ROUNDING)
     assert half(encoding.half(np.empty(0))).tolist() == []
     assert half(encoding.half(np.array([3, -1, 0]))).tolist() == [3.0, -1.0, 0.0]  # whole numbers
 

@@ -70,7 +70,11 @@ def _scaled(values: Array, exponent: int) -> Array:
         scaled: Array = values * values.dtype.type(2.0**-exponent)
     else:
         scaled = np.ldexp(values.astype(np.float64), -exponent)
-    return scaled.astype(np.float16)
+    found: Array = scaled.astype(np.float16)
+    if exponent == 128 - MAGNITUDE and values.dtype == np.float32:  # rounded up they would leave float32
+        most = np.float16(2.0**MAGNITUDE * (1 - 2.0**-11))
+        found = np.clip(found, -most, most)
+    return found
 
 
 def block_of(data: Any) -> str:

@@ -231,7 +231,7 @@ def _verified(graph: Graph, network: Any) -> list[tuple[str, str]]:
     known, check = getattr(network, "verified", None) or (None, None)
     if check is None or known != graph.meta.get("model_hash"):
         return []
-    errors = ", ".join(f"{name} {error:.0e}" for name, error in check.errors.items())
+    errors = ", ".join(f"{name} {error:.0e}" if error else f"{name} 0" for name, error in check.errors.items())
     head = "the graph is the network" if check else "the graph is NOT the network"
     return [
         ("verified", f"{head}, relative errors: {errors} at {check.inputs:,} input{'s' if check.inputs != 1 else ''}")
