@@ -21,6 +21,8 @@ _LOST = -600.0
 """Logarithm of a best completion, beside its layer's best, below which exponentials are no longer exact."""
 _FAINT = 1e-290
 """Products below this may have been rounded."""
+_MANY, _LARGE = 200, 1 << 18
+"""Paths asked for, and possible edges, from which the search is compiled."""
 _FEW, _MORE = 16, 4
 """How many next steps of a vertex are sorted first; how many times as many when these are used up."""
 
@@ -61,7 +63,7 @@ def sweep(edges: Sequence[Step], start: Vector, sign: int = ANY) -> Sweep:
         sums = found.total[out_of], found.total_abs[out_of], found.count[out_of]
         for tile in step.tiles():
             at = slice(into + tile.first, into + tile.last)
-            size, reached = _sums(found, at, tile, sums)
+            size, reached = _sums(found, at, tile, sums, spend=sign == ANY)
             for s in signs:
                 for edge_sign in signs:
                     part = size if s == ANY else _only(tile, edge_sign)
@@ -70,14 +72,14 @@ def sweep(edges: Sequence[Step], start: Vector, sign: int = ANY) -> Sweep:
     return found
 
 
-def _sums(found: Sweep, at: slice, tile: Tile, sums: tuple[Vector, ...]) -> tuple[Vector, Any]:
-    """Adds a tile to the sums; returns |values|, and where rows of a list begin."""
+def _sums(found: Sweep, at: slice, tile: Tile, sums: tuple[Vector, ...], spend: bool) -> tuple[Vector, Any]:
+    """Adds a tile to the sums; returns |values|, in the tile's own place if it may be spent, and where rows begin."""
     total, total_abs, count = sums
     if tile.matrix is not None:
-        size = np.abs(tile.matrix)
         found.total[at] += tile.matrix @ total
+        size = np.abs(tile.matrix, out=tile.matrix if spend else None)
         found.total_abs[at] += size @ total_abs
-        every = np.count_nonzero(size) == size.size
+        every = size.min(initial=np.inf) > 0
         found.count[at] += count.sum() if every else (size != 0).astype(np.float64) @ count
         return size, None
     size, rows = np.abs(tile.values), tile.last - tile.first
@@ -193,9 +195,24 @@ class Search:
 
     def paths(self, targets: Sequence[int], k: int) -> list[Found]:
         """The k paths of largest |start · Π values| into any of the targets, best first; ties in a fixed order."""
-        found = list(itertools.islice(self._run(targets), k))
+        with np.errstate(divide="ignore"):  # log 0 = -∞ is meant
+            found = self._compiled(targets, k) if self._is_large(k) else list(itertools.islice(self._run(targets), k))
         # The heap works on sums of logs; products differ from them by rounding, and the table must not go up and down.
         return sorted(found, key=lambda path: -abs(path[0]))
+
+    def _is_large(self, k: int) -> bool:
+        """Whether compiling, or reading what was compiled, is worth its time."""
+        steps = itertools.chain.from_iterable(self.into.values())
+        return k >= _MANY and sum(step.source.size * step.target.size for step in steps) >= _LARGE
+
+    def _compiled(self, targets: Sequence[int], k: int) -> list[Found]:
+        from netgraph.analysis.path_loop import best_paths  # numba takes a third of a second to import
+
+        def read(vertex: int, sign: int) -> tuple[Vector, Numbers, Vector]:
+            ways = self._found(vertex, sign)
+            return ways.scores, ways.sources.astype(np.int64, copy=False), ways.values
+
+        return best_paths(read, targets, k, self.sign, self.layer_of >= 0, self.start, len(self.into) + 2)
 
     def _run(self, targets: Sequence[int]) -> Iterator[Found]:
         """All paths, best first. A heap entry is a prefix (read from the target) and the rank of its next step.
@@ -249,15 +266,15 @@ class Search:
             values.append(np.array([first]))
         for step in self.into.get(int(self.layer_of[vertex]), ()):
             source, value = step.row(vertex - step.target.start)
-            source = np.arange(step.source.start, step.source.stop) if source is None else source + step.source.start
-            with np.errstate(divide="ignore"):
-                log = np.log(np.abs(value))
+            at: Any = step.source.vertices if source is None else source + step.source.start
+            log = np.abs(value)
+            np.log(log, out=log)
             if sign == ANY:
-                log += self.best[ANY][source]
+                log += self.best[ANY][at]
             else:
-                log += np.where(value > 0, self.best[sign][source], self.best[-sign][source])
+                log += np.where(value > 0, self.best[sign][at], self.best[-sign][at])
             scores.append(log)
-            sources.append(source)
+            sources.append(np.arange(step.source.start, step.source.stop) if source is None else at)
             values.append(value)
         if not scores:
             return Ways(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))

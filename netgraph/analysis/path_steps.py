@@ -17,7 +17,7 @@ from netgraph.graph.graph import Block, Graph, Layer
 Vector = npt.NDArray[np.float64]
 Numbers = npt.NDArray[np.int64]
 
-_DENSE, _LISTED = 1 << 16, 1 << 20
+_DENSE, _LISTED = 1 << 15, 1 << 20
 """Entries of a tile: of an array, so that it stays in the cache; of a list."""
 
 
