@@ -139,6 +139,15 @@ def edge_lists(edges: list[Pair]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np
     return np.concatenate(sources), np.concatenate(targets), np.concatenate(values)
 
 
+def index_of(graph: Graph) -> pd.Index[Any]:
+    """Ids as the index of a table, named "id": a view of one that the graph keeps, since pandas reads every id."""
+    kept: dict[str, Any] = vars(graph)
+    if "_index" not in kept:
+        kept["_index"] = pd.Index(graph.ids, name="id")
+    index: pd.Index[Any] = kept["_index"].view()
+    return index
+
+
 def vertex_number(graph: Graph, vertex: object) -> int:
     """The number of the vertex with that id; an error with the nearest id otherwise."""
     found = np.flatnonzero(graph.ids == vertex)

@@ -195,3 +195,11 @@ def test_the_readme_has_the_table_of_measures() -> None:
         signs = f"{row.signs}{' or signed' if 'signed' in row.options else ''}"
         cells = (f"`{name}`", row.formula.replace("|", "\\|"), row.source, row.direction, signs, row.cost)
         assert f"| {' | '.join(cells)} |\n" in readme
+
+
+def test_a_renamed_index_stays_with_its_own_result() -> None:
+    graph = random_graph(0)
+    first = centrality(graph, "strength")
+    first.index.name = "unit"
+    second = centrality(graph, "strength")
+    assert (second.index.name, second.index.tolist()) == ("id", graph.ids.tolist())

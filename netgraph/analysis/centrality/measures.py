@@ -24,7 +24,7 @@ from netgraph.analysis.centrality.strength import (
     strength,
 )
 from netgraph.analysis.centrality.walks import katz, pagerank, path_count, total_influence
-from netgraph.analysis.structure import Vector
+from netgraph.analysis.structure import Vector, index_of
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.graph import Graph
 
@@ -204,7 +204,7 @@ def centrality(
     if within not in (None, "layer"):
         raise unknown("within", within, ["layer"])
     row, values = measured_by(graph, measure, weight, options)
-    result = pd.Series(values, index=pd.Index(graph.ids, name="id"), name=measure, dtype=np.float64)
+    result = pd.Series(values, index=index_of(graph), name=measure, dtype=np.float64)
     if within == "layer":
         result = percentiles(graph, result)
     result.attrs = {

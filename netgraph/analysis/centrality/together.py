@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from netgraph.analysis.centrality.measures import measured_by, percentiles
+from netgraph.analysis.structure import index_of
 from netgraph.errors import unknown
 from netgraph.graph.graph import Graph
 
@@ -63,7 +64,7 @@ def centralities(graph: Graph, weight: str | None = "weight", within: str | None
     """
     if within not in (None, "layer"):
         raise unknown("within", within, ["layer"])
-    index = pd.Index(graph.ids, name="id")
+    index = index_of(graph)
     layers = np.repeat(
         np.array([layer.name for layer in graph.layers], dtype=object), [layer.size for layer in graph.layers]
     )
