@@ -43,7 +43,7 @@ CHEAP = ("strength", "pagerank", "katz")
 
 
 def seconds(work: Callable[[], Any], repeat: int = 5, warm: bool = True) -> tuple[float, Any]:
-    """(least seconds of the processor, the answer). Short work, ours or a peer's, is repeated for a fifth of a second."""
+    """(least seconds of the processor, the answer). Short work, of anyone, is repeated for a fifth of a second."""
     if warm:
         work()
     times: list[float] = []
