@@ -22,6 +22,8 @@ interface Tasks {
   draw(): void;
   /** Works until the deadline; true: there is more to do. */
   work(deadline: number): boolean;
+  /** There is no more to do. */
+  ended(): void;
   /** The movement has come to rest. */
   rested(): void;
 }
@@ -31,7 +33,7 @@ const SLICE = 12;
 const PATIENCE = 120;
 const STILL = 140;
 
-export function createLoop({ draw, work, rested }: Tasks): Loop {
+export function createLoop({ draw, work, ended, rested }: Tasks): Loop {
   let waiting = false;
   let timer = 0;
   let working = false;
@@ -42,7 +44,10 @@ export function createLoop({ draw, work, rested }: Tasks): Loop {
   channel.port1.onmessage = () => {
     if (still) working = false;
     else if (work(performance.now() + SLICE)) channel.port2.postMessage(null);
-    else working = false;
+    else {
+      working = false;
+      ended(); // only now is the loop idle, and no frame may be to come
+    }
   };
 
   function run(): void {

@@ -74,9 +74,9 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     work(deadline) {
       if (store.state.view === "matrix") return false;
       if (engine.work(deadline)) loop.frame();
-      if (engine.complete) settle();
       return !engine.complete;
     },
+    ended: () => settle(),
     rested: () => refresh(),
   });
 
