@@ -56,7 +56,7 @@ def should_run(name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> b
 
 
 def convert_from_nx(graph: Any, **told: Any) -> Any:
-    """Refused: the ids of a vertex might change on the way.
+    """Refused, in the way that networkx asks of a backend: the id of a vertex might change on the way.
 
     Raises
     ------

@@ -109,10 +109,6 @@ class Joint(ABC):
         """Operators in the layout of :meth:`parts`: weight · value, summed over positions and inputs."""
         return self.flows(layers, record, self.ones(record.z))
 
-    def kernel_flows(self, layers: Sequence[Vertices], gradient: torch.Tensor) -> list[Any]:
-        """:meth:`flows` from ∂target/∂W, where they follow from it; ``gradient`` is used up."""
-        raise NotImplementedError
-
     def extents(self, layers: Sequence[Vertices], how: str, itemsize: int) -> list[Extent]:
         """How much :meth:`parts` will hold, in its order: by making them one by one where no formula says it."""
         out = []
@@ -223,6 +219,7 @@ class Grouped(Joint):
         return self._operators(layers, _numpy(matrices), factor)
 
     def kernel_flows(self, layers: Sequence[Vertices], gradient: torch.Tensor) -> list[Any]:
+        """:meth:`flows` from ∂target/∂W, where :attr:`by_kernel`; ``gradient`` is used up."""
         flow = self.by_group(gradient.mul_(self.weight.detach().to(gradient))).sum(-1)
         return self._operators(layers, _numpy(flow))
 

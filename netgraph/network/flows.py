@@ -14,7 +14,7 @@ import torch
 
 from netgraph.errors import InputError, NonFiniteError
 from netgraph.graph.convolution import Convolution
-from netgraph.network.blocks import Record
+from netgraph.network.blocks import Grouped, Record
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
@@ -139,7 +139,9 @@ class Flows(Watch):
             self._batch["attribution"][at] = joint.flows(self.numbering.layers, record, gradient)
 
     def kernel(self, at: At, gradient: torch.Tensor) -> None:
-        self._batch["attribution"][at] = self.numbering.joints[at].kernel_flows(self.numbering.layers, gradient)
+        joint = self.numbering.joints[at]
+        assert isinstance(joint, Grouped)  # the others have no kernel to be told of
+        self._batch["attribution"][at] = joint.kernel_flows(self.numbering.layers, gradient)
 
     def constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor, bias: bool, gradient: torch.Tensor) -> None:
         share = np.zeros(self.numbering.n)

@@ -7,6 +7,7 @@ of vertices and one of edges.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, NoReturn
 from xml.parsers import expat
@@ -70,7 +71,7 @@ class Rows:
         self._columns = {}
 
 
-class Reader:
+class Reader(ABC):
     """What both formats have in common: a parser that refuses what is dangerous, and two tables.
 
     Attributes
@@ -109,13 +110,13 @@ class Reader:
                 f"{path}, line {parser.CurrentLineNumber}: an element has no attribute {error}; expected a graph"
             ) from error
 
+    @abstractmethod
     def start(self, name: str, attributes: dict[str, str]) -> None:
         """An element begins."""
-        raise NotImplementedError
 
+    @abstractmethod
     def end(self, name: str) -> None:
         """An element ends."""
-        raise NotImplementedError
 
     def declare(self, what: str, identifier: str, title: str, kind: str) -> None:
         """An attribute of vertices or edges."""
