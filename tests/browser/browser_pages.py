@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from demo_digits import held_out, network
 from PIL import Image
 
 import netgraph as ng
@@ -16,7 +17,6 @@ import netgraph as ng
 Array = np.ndarray[Any, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = ROOT / "data"
 DIGITS = [f"digit {k}" for k in range(10)]
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
@@ -39,17 +39,6 @@ COLOURS = """() => {
 
 
 # -- networks and their pages -----------------------------------------------------------------------------------
-
-
-@lru_cache(maxsize=1)
-def held_out() -> tuple[Array, Array]:
-    held = np.load(DATA / "test.npz")
-    return held["inputs"], held["labels"]
-
-
-@lru_cache(maxsize=2)
-def network(name: str) -> ng.Network:
-    return ng.load_network(DATA / name / "weights.safetensors", model=f"{DATA / 'nets.py'}:{name.upper()}")
 
 
 def granularity(name: str) -> str:

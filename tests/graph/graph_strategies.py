@@ -26,6 +26,19 @@ ODD = [
     "#",
     "1",
 ]
+LABELS = [
+    "a\0b",
+    "end\0",
+    "\x1b[0m",
+    "half \ud83d",
+    "two\r\nlines",
+    "old\rmac",
+    "tab\there",
+    "line\u2028",
+    "\x85",
+    None,
+]
+"""Text that some file cannot hold as it is, and none at all."""
 odd_text = st.one_of(st.sampled_from(ODD), st.text(st.characters(exclude_categories=["Cs"]), max_size=6))
 layer_names = st.text(st.sampled_from("abcABC._#,\"' é\n"), max_size=4).map(lambda tail: "L" + tail)
 dtypes = st.sampled_from([np.float32, np.float64, np.float16])

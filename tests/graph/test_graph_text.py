@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from graph_strategies import LABELS
 
 from netgraph import read_graph, write_graph
 from netgraph.errors import GraphError, TableError
@@ -17,18 +18,6 @@ from netgraph.graph.formats.text import CSV, TYPED, cleaned
 from netgraph.graph.graph import Block, Graph, Layer
 
 FORMATS = ("out", "out.parquet", "out.npz", "out.gexf", "out.graphml")
-LABELS = [
-    "a\0b",
-    "end\0",
-    "\x1b[0m",
-    "half \ud83d",
-    "two\r\nlines",
-    "old\rmac",
-    "tab\there",
-    "line\u2028",
-    "\x85",
-    None,
-]
 
 
 def odd() -> Graph:

@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 import netgraph as ng
+
+
+def dense(operator: Any) -> np.ndarray:
+    """(n_target, n_source) whatever holds the edges, as an array."""
+    return operator.toarray() if hasattr(operator, "toarray") else np.asarray(operator)
+
+
+def between(graph: ng.Graph, source: str, target: str, name: str = "weight") -> np.ndarray:
+    """(n_target, n_source) a column of the only block between two layers."""
+    (block,) = (b for b in graph.blocks if (b.source, b.target) == (source, target))
+    return dense(block.operator(name))
 
 
 def matrix(graph: ng.Graph, column: str) -> np.ndarray:
     """(n, n) a column of all edges: from column j to row i."""
     out = np.zeros((graph.n, graph.n))
     for block in graph.blocks:
-        held = block.values[column]
-        whole = held.toarray() if hasattr(held, "toarray") else held
-        out[graph.layer(block.target).vertices, graph.layer(block.source).vertices] += whole
+        out[graph.layer(block.target).vertices, graph.layer(block.source).vertices] += dense(block.values[column])
     return out
 
 
 def blocks(graph: ng.Graph, column: str) -> list[np.ndarray]:
     """A column of each block, (n_target, n_source): two blocks may lie between the same layers."""
-    held = [block.values[column] for block in graph.blocks]
-    return [v.toarray() if hasattr(v, "toarray") else v for v in held]
+    return [dense(block.values[column]) for block in graph.blocks]
 
 
 def weights(graph: ng.Graph, source: str, target: str) -> np.ndarray:
     """(n_target, n_source) the weights between two layers."""
-    blocks = [b.weight for b in graph.blocks if (b.source, b.target) == (source, target)]
-    whole: np.ndarray = sum(w.toarray() if hasattr(w, "toarray") else w for w in blocks)
+    whole: np.ndarray = sum(dense(b.weight) for b in graph.blocks if (b.source, b.target) == (source, target))
     return whole

@@ -13,6 +13,9 @@ import netgraph as ng
 
 Array = np.ndarray[Any, Any]
 
+ROUNDING = 2.0**-11
+"""Relative error of a float16."""
+
 
 def numbers(data: str, dtype: str) -> Array:
     return np.frombuffer(base64.b64decode(data), dtype=dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from canvas_reading import Page, half, numbers
+from canvas_reading import ROUNDING, Page, half, numbers
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -22,7 +22,6 @@ from netgraph.render.canvas import stored as holding
 
 RNG = np.random.default_rng(5)
 SMALL = Graph.from_matrices([[[1.0, -2.0], [0.5, 3.0]], [[1.0, 1.0]]], names=["pixels", "fc1", "fc2"])
-ROUNDING = 2.0**-11
 
 
 def mixed() -> Graph:
