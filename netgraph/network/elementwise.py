@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 
 from netgraph.network.blocks import Extent, Joint, Part, Record, sparse_extent
 from netgraph.network.reads import NORMS, Array, Layout, Read, entries, layout, read
-from netgraph.network.shapes import batchify, count, lift, product_to, sum_to
+from netgraph.network.shapes import batchify, count, lift, product_to, sum_to, unbatchify
 
 if TYPE_CHECKING:
     from netgraph.network.vertices import At, Form, Vertices
@@ -194,15 +195,24 @@ class Linear(Joint):
     def cut(
         self, x: torch.Tensor, base: torch.Tensor, kept: torch.Tensor, z: torch.Tensor, record: Record
     ) -> torch.Tensor:
-        """``z`` with the entries that are not kept carrying ``base`` instead of ``x``."""
-        small = self.small if self.small is not None else self._source_shape(base)
-        difference = batchify((x - base).cpu(), small)
-        kept = kept.cpu()
-        lost = torch.nonzero(kept != 1)[:, 0]
-        weights = (self.entry_weights(record).to(x.dtype)[lost] * (1 - kept[lost]))[None]
-        moved = torch.zeros(difference.shape[0], count(self.shape), dtype=x.dtype)
-        moved.index_add_(1, self.rows[lost], difference[:, self.cols[lost]] * weights)
-        return z - moved.reshape(z.shape).to(z.device)
+        """``z`` where each entry carries base + kept·(x − base) instead of x."""
+        lost = torch.nonzero(kept.cpu() != 1)[:, 0]
+        share, rows, cols = 1 - kept.cpu()[lost], self.rows[lost], self.cols[lost]
+        gap = batchify((x - base).cpu(), self.small if self.small is not None else self._source_shape(x))
+        weights = self.weights_of_each(record, len(gap))
+        if weights is None:
+            values = (self.entry_weights(record).to(x.dtype)[lost] * share).numpy()
+            operator = sp.coo_array((values, (rows.numpy(), cols.numpy())), shape=(count(self.shape), gap.shape[1]))
+            moved = torch.from_numpy(np.ascontiguousarray((operator.tocsr() @ gap.numpy().T).T))
+        else:
+            moved = gap.new_zeros(len(gap), count(self.shape))
+            for n, its in enumerate(weights):
+                moved[n].index_add_(0, rows, gap[n, cols] * (its[lost] * share).to(x.dtype))
+        return z - unbatchify(moved, z, self.shape).to(z.device)
+
+    def weights_of_each(self, record: Record, inputs: int) -> Iterator[torch.Tensor] | None:
+        """(entries,) the weights that were played for each input; None where they are the same for all."""
+        return None
 
     def _source_shape(self, x: torch.Tensor) -> tuple[int, ...]:
         """The source's shape with a batch of one."""
@@ -212,55 +222,6 @@ class Linear(Joint):
     def flows(self, layers: Sequence[Vertices], record: Record, upstream: torch.Tensor) -> list[Any]:
         flow = self.entry_flows(record, upstream)
         return [block.summed(flow) for block in self.layouts(layers)]
-
-
-class Select(Linear):
-    """One member of each window passes. Without an input all have an edge; with one, only the chosen one counts."""
-
-    def entry_weights(self, record: Record) -> torch.Tensor:
-        """1 at the chosen member of each window, 0 at the others."""
-        chosen = record.chosen().cpu().reshape(-1)
-        return (chosen[self.rows] == self.cols).to(torch.float64)
-
-    def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
-        x = record.values[0].detach().cpu()
-        xs, us = batchify(x, self._source_shape(x)), batchify(upstream.cpu(), self.shape)
-        chosen = batchify(record.chosen().cpu(), self.shape)
-        total = torch.zeros(len(self.rows), dtype=x.dtype)
-        for n in range(xs.shape[0]):
-            hit = chosen[n][self.rows] == self.cols
-            total += torch.where(hit, xs[n][self.cols] * us[n if us.shape[0] > 1 else 0][self.rows], 0)
-        flow: Array = total.numpy()
-        return flow
-
-
-class Mixing(Linear):
-    """Values mixed by coefficients that were taken from the values themselves: attention with its pattern held fixed.
-
-    ``taps`` says which coefficient each entry has. Without an input the coefficients are not known: 1.
-    """
-
-    def weights(self) -> torch.Tensor:
-        return torch.ones(len(self.rows), dtype=torch.float64)
-
-    def entry_weights(self, record: Record) -> torch.Tensor:
-        weights: torch.Tensor = record.coefficients[0].cpu().reshape(-1).to(torch.float64)[self.taps]
-        return weights
-
-    def entry_flows(self, record: Record, upstream: torch.Tensor) -> Array:
-        x = record.values[0].detach().cpu()
-        xs, us = batchify(x, self._source_shape(x)), batchify(upstream.cpu(), self.shape)
-        pattern = record.coefficients[0].cpu()
-        patterns = batchify(pattern, (1, *pattern.shape[1:]) if len(xs) > 1 else tuple(pattern.shape))
-        total = torch.zeros(len(self.rows), dtype=x.dtype)
-        for n in range(xs.shape[0]):
-            total += patterns[n].to(x.dtype)[self.taps] * xs[n][self.cols] * us[n][self.rows]
-        flow: Array = total.numpy()
-        return flow
-
-    def _reduced(self, values: Array, block: Layout, how: str) -> tuple[Array, Array | None]:
-        out = np.bincount(block.edge, values[: len(block.edge)], len(block.column))
-        return out.astype(values.dtype), None
 
 
 class Elementwise(Joint):

@@ -118,8 +118,8 @@ class Flows(Watch):
         for name, batch in self._batch.items():
             known = self.edges[name]
             for at in numbering.joints:
-                new = batch[at] if at in batch else [_scaled(op, 0) for op in made[at]]  # no gradient came
-                known[at] = [_plus(a, b) for a, b in zip(known[at], new, strict=True)] if at in known else new
+                new = batch[at] if at in batch else [times(op, 0) for op in made[at]]  # no gradient came
+                known[at] = [added(a, b) for a, b in zip(known[at], new, strict=True)] if at in known else new
         self.activations += self._means * n
         self.target += float(objective.detach().sum())
         self.count += n
@@ -155,7 +155,7 @@ class Flows(Watch):
         n = self.count
         edges = {}
         for name, operators in self.edges.items():
-            edges[name] = [[_scaled(op, 1 / n) for op in operators[at]] for at in self.numbering.joints]
+            edges[name] = [[times(op, 1 / n) for op in operators[at]] for at in self.numbering.joints]
         columns = {
             "activation": self.activations / n,
             "attribution": (self.entry + self.constants) / n,
@@ -200,14 +200,14 @@ def through(total: Array, numbers: torch.Tensor, *factors: torch.Tensor) -> None
     total += np.bincount(index[keep], values[keep], len(total))
 
 
-def _plus(a: Any, b: Any) -> Any:
+def added(a: Any, b: Any) -> Any:
     """The sum of two operators of one layout; in float64 from the second batch on."""
     if sp.issparse(a):
         return sp.csr_array((np.add(a.data, b.data, dtype=np.float64), a.indices, a.indptr), shape=a.shape)
     return np.add(a, b, dtype=np.float64) if isinstance(a, np.ndarray) else a.astype(np.float64) + b.astype(np.float64)
 
 
-def _scaled(operator: Any, by: float) -> Any:
+def times(operator: Any, by: float) -> Any:
     return operator if by == 1 else operator * operator.dtype.type(by)
 
 

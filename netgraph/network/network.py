@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 
 from netgraph.graph.graph import Graph
-from netgraph.network import activations, masking
+from netgraph.network import activations
 from netgraph.network.datasets import EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows, passed
 from netgraph.network.graphs import check, of_weights
 from netgraph.network.heard import heard
 from netgraph.network.inputs import numpy_dtype, rows, storable
+from netgraph.network.interventions import Interventions
 from netgraph.network.parameters import check_parameters, without_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import Programs
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Network:
+class Network(Interventions):
     """A traced model. Made by :func:`trace` and :func:`load_network`.
 
     Attributes
@@ -331,45 +332,6 @@ class Network:
         [2, 2, 1]
         """
         return activations.activations(self, inputs, granularity, chunk, progress)
-
-    def masked(
-        self,
-        inputs: Any,
-        masks: Sequence[Any],
-        granularity: str = "channel",
-        corrupted: str = "mean",
-        reference: Any = None,
-    ) -> np.ndarray[Any, Any]:
-        """(N, outputs) logits with some edges cut: a cut edge carries its source's corrupted activation.
-
-        Parameters
-        ----------
-        inputs : (N, …) tensor, or in the form of the example (tuple, dict …).
-        masks : one entry per block of ``graph(granularity)``, in its order: an array of the block's shape,
-            (n_target, n_source), sparse beside sparse, with 1 where the edge stays and 0 where it is cut; None keeps
-            the whole block.
-        granularity : "channel" or "unit".
-        corrupted : "mean" over the ``reference`` inputs, or "zero".
-        reference : (M, …) tensor, or in the form of the example; by default ``inputs``.
-
-        Raises
-        ------
-        AnalysisError : masks that are not those of the graph's blocks, or edges that share a weight.
-        UnknownName : another granularity or corruption.
-        InputError : inputs that do not fit the network.
-
-        Examples
-        --------
-        >>> import numpy as np, torch, netgraph as ng
-        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
-        >>> model.load_state_dict({"0.weight": torch.tensor([[2.0, 3.0]]), "0.bias": torch.tensor([5.0])})
-        <All keys matched successfully>
-        >>> ng.trace(model, (2,)).masked(torch.tensor([[1.0, -1.0]]), [np.array([[1, 0]])], corrupted="zero")
-        array([[7.]], dtype=float32)
-        """
-        given = self.programs.inputs(inputs)
-        base = given if reference is None else self.programs.inputs(reference)
-        return masking.masked_logits(self, given, masks, granularity, corrupted, base)
 
     def verify(self, inputs: Any = None, tolerance: float = TOLERANCE, granularity: str | None = None) -> Verification:
         """Prove that the graph is the network at some inputs, in float64.

@@ -13,7 +13,8 @@ import torch
 from netgraph.errors import UnsupportedOperation
 from netgraph.network.blocks import Convolution, Joint, Matmul
 from netgraph.network.carrying import Carrying
-from netgraph.network.elementwise import Elementwise, Entries, Linear, Mixing, Select, attention_entries, repeated
+from netgraph.network.chosen import Mixing, Select
+from netgraph.network.elementwise import Elementwise, Entries, Linear, attention_entries, repeated
 from netgraph.network.mixed import MixedConvolution
 from netgraph.network.reads import Array
 from netgraph.network.shapes import canonical, count, group_rows, lift
@@ -340,7 +341,7 @@ class Numbering(Carrying):
             rows, cols = repeated(n, rows, count(shape[-spatial:])), repeated(n, cols, count(x.shape[-spatial:]))
             return Entries(rows, cols, torch.ones(rows.numel(), dtype=torch.float64))
 
-        self.joints[at] = Select(
+        joint = Select(
             at,
             layer,
             "select",
@@ -352,6 +353,8 @@ class Numbering(Carrying):
             self.unit,
             usage=lambda: self._repeated_usage(x, spatial, windows()[1]),
         )
+        joint.operation = name
+        self.joints[at] = joint
         return Form(tuple(shape), canonical(new), fresh=layer)
 
 

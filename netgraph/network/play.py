@@ -52,12 +52,18 @@ def play(
     return tape.output.fill(values.__getitem__), saved
 
 
-def cast(t: torch.Tensor, dtype: torch.dtype | None, device: torch.device | str = "cpu") -> torch.Tensor:
-    """A detached tensor on ``device``; floating ones in ``dtype``, others in their own."""
-    return t.detach().to(device=device, dtype=dtype if t.is_floating_point() and dtype is not None else t.dtype)
+def cast(
+    t: torch.Tensor, dtype: torch.dtype | None, device: torch.device | str = "cpu", differentiable: bool = False
+) -> torch.Tensor:
+    """A tensor on ``device``, detached unless told; floating ones in ``dtype``, others in their own."""
+    return (t if differentiable else t.detach()).to(
+        device=device, dtype=dtype if t.is_floating_point() and dtype is not None else t.dtype
+    )
 
 
-def execute(call: Call, values: dict[int, torch.Tensor], dtype: torch.dtype | None, device: Any) -> None:
+def execute(
+    call: Call, values: dict[int, torch.Tensor], dtype: torch.dtype | None, device: Any, differentiable: bool = False
+) -> None:
     """Run one call on ``values`` (slot -> tensor) and add what it makes, floating numbers in ``dtype`` where given."""
     args, kwargs = fill((call.args, call.kwargs), values.__getitem__)
     made = kwargs.get("dtype")
@@ -65,11 +71,11 @@ def execute(call: Call, values: dict[int, torch.Tensor], dtype: torch.dtype | No
         kwargs["dtype"] = dtype
     if "device" in kwargs and kwargs["device"] is not None:
         kwargs["device"] = device
-    with torch.no_grad():
+    with torch.set_grad_enabled(differentiable):
         out = _flexible(call)(*args, **kwargs)
     for slot, value in zip(call.outputs, out if isinstance(out, (tuple, list)) else [out], strict=False):
         if slot is not None:
-            values[slot] = cast(value, dtype, device)
+            values[slot] = cast(value, dtype, device, differentiable)
 
 
 def _flexible(call: Call) -> Callable[..., Any]:

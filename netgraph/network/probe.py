@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from netgraph.network.elementwise import Select
+from netgraph.network.chosen import Select
 from netgraph.network.numbering import known, strongest
 from netgraph.network.replay import Replay
 from netgraph.network.shapes import lift

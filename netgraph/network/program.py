@@ -25,6 +25,7 @@ from netgraph.network.play import constants
 from netgraph.network.record import record
 from netgraph.network.shapes import count
 from netgraph.network.tape import Call, Tape
+from netgraph.network.targets import of_rows
 from netgraph.network.undisturbed import own_precision
 
 GRANULARITIES = ("channel", "unit", "layer", "head")
@@ -189,10 +190,7 @@ class Programs:
         if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
             target = target.item()
         step = BATCH if self._together(given) else 1
-        if isinstance(target, (torch.Tensor, np.ndarray, list)) and len(target) == n:
-            targets = [target[i : i + step] for i in range(0, n, step)]
-        else:
-            targets = [target] * len(range(0, n, step))
+        targets = [of_rows(target, n, i, i + step) for i in range(0, n, step)]
         return list(zip(split(given, step), targets, strict=True))
 
     def separate(self, given: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -242,14 +240,14 @@ class Program:
         key = (granularity, dtype)
         if key not in self._numberings:
             values = constants(self.tape, dtype)
-            numbers = [self._input(slot, granularity) for slot in self.tape.entries]
+            numbers = [self.entering(slot, granularity) for slot in self.tape.entries]
             numbering = Numbering(self.tape, granularity, values, numbers)
             with own_precision():
                 numbering.run()
             self._numberings[key] = numbering
         return self._numberings[key]
 
-    def _input(self, slot: int, granularity: str) -> torch.Tensor:
+    def entering(self, slot: int, granularity: str) -> torch.Tensor:
         """Which vertex each element of an input belongs to.
 
         Unit granularity: each element is one. Channel granularity: the channels where the first parameterised operation

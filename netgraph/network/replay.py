@@ -15,7 +15,8 @@ import torch
 
 from netgraph.graph.sliding import Geometry
 from netgraph.network.blocks import Joint, Record
-from netgraph.network.elementwise import Elementwise, Linear, Select
+from netgraph.network.chosen import Select
+from netgraph.network.elementwise import Elementwise, Linear
 from netgraph.network.gates import Function, finite, scaled, secant, times
 from netgraph.network.shapes import batchify, lift
 from netgraph.network.values import Run, Scaled, Value, Watch
@@ -136,10 +137,8 @@ class Replay(Run):
         values = [v.tensor for v, _ in terms]
         if joint is None:
             return self._merged(terms, coefficients, _weighted(values, coefficients), at)
-        if self.masks is not None and at in self.masks:
-            kept = self.masks[at]
-            base = self.reference[at]
-            values = [b + m * (v - b) for v, m, b in zip(values, kept, base, strict=True)]
+        if at in self.cuts:
+            values = self.cuts[at].moved(values)
         return self._made(
             at,
             _weighted(values, coefficients),
@@ -191,7 +190,7 @@ class Replay(Run):
             value: Value = self.move(lambda t: held @ t, x)
             return value
         wide = held.expand(*torch.broadcast_shapes(held.shape[:-2], x.shape[:-2]), *held.shape[-2:])
-        return self._made(at, held @ x.tensor, [x], [wide.detach()])
+        return self._made(at, held @ self._carried(at, x), [x], [wide.detach()])
 
     def convolve(self, x: Value, weight: torch.Tensor, geometry: Geometry) -> Value:
         """Convolution with a constant kernel."""
@@ -208,10 +207,9 @@ class Replay(Run):
     def _affine(
         self, at: At, x: Value, weight: torch.Tensor, op: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     ) -> Value:
-        joint, watch = self.numbering.joints[at], self.watch
-        if self.masks is not None and at in self.masks and not isinstance(joint, Linear):
-            base = self.reference[at][0]
-            return self._made(at, op(x.tensor - base, weight * self.masks[at]) + op(base, weight), [x], [])
+        joint, watch, cut = self.numbering.joints[at], self.watch, self.cuts.get(at)
+        if cut is not None and not cut.alike and not isinstance(joint, Linear):
+            return self._made(at, cut.through(x.tensor, weight, op), [x], [])
         if self.gradients and watch is not None and watch.kernels and joint.by_kernel:
 
             def learn(leaf: torch.Tensor) -> None:
@@ -221,17 +219,25 @@ class Replay(Run):
 
             weight = weight.detach().requires_grad_()
             weight.register_post_accumulate_grad_hook(learn)
-        return self._made(at, op(x.tensor, weight), [x], [])
+        return self._made(at, op(self._carried(at, x), weight), [x], [])
+
+    def _carried(self, at: At, x: Value) -> torch.Tensor:
+        """A source as the edges of a joint carry it, where they are all cut alike."""
+        cut = self.cuts.get(at)
+        return x.tensor if cut is None or not cut.alike else cut.moved([x.tensor])[0]
 
     def _made(
         self, at: At, z: torch.Tensor, sources: Sequence[Value], coefficients: list[Any], index: Any = None
     ) -> Value:
         """New vertices: tell what went through, keep what is asked for, and start afresh."""
-        joint = self.numbering.joints[at]
-        if self.masks is not None and at in self.masks and isinstance(joint, Linear):
-            played = Record([sources[0].tensor], z, coefficients, index=index)
-            z = joint.cut(sources[0].tensor, self.reference[at][0], self.masks[at], z, played)
-        record = Record([v.tensor.detach() for v in sources], z.detach(), coefficients, index=index)
+        joint, cut = self.numbering.joints[at], self.cuts.get(at)
+        values = [v.tensor for v in sources]
+        if isinstance(joint, Linear) and cut is not None and isinstance(cut.kept, torch.Tensor):
+            z = joint.cut(values[0], cut.base[0], cut.kept, z, Record(values, z, coefficients, index=index))
+        told = [v.detach() for v in values] if cut is None else cut.differences(values)
+        record = Record(told, z.detach(), coefficients, index=index)
+        if self.epsilon is not None and joint.layer.entry.at is None:
+            self._stabilise(z, self.epsilon)
         if self.track_gates:
             ties = [v.tie() for v in sources]
             alike = isinstance(joint, Elementwise)  # its sources broadcast to what they make
@@ -267,7 +273,7 @@ class Replay(Run):
         at = self.at()
         if at not in self.numbering.joints:
             return self._alike(op, x)
-        return self._made(at, op(x.tensor), [x], [])
+        return self._made(at, op(self._carried(at, x)), [x], [])
 
     def _alike(self, op: Callable[[torch.Tensor], torch.Tensor], x: Value) -> Value:
         """A linear operation on elements of one vertex: what it makes of ones is part of the scale, not of the gate."""
@@ -289,12 +295,12 @@ class Replay(Run):
             return self._alike(over(dims), x)
         if joint.before:
             x = self._alike(over(joint.before), x)
-        return self._made(at, over([d for d in dims if d not in joint.before])(x.tensor), [x], [])
+        return self._made(at, over([d for d in dims if d not in joint.before])(self._carried(at, x)), [x], [])
 
     def select(self, x: Value, shape: Sequence[int], spatial: int, windows: Any, pick: Any, name: str) -> Value:
         """The element of each window that ``pick`` names by its place passes."""
         at = self.at()
-        t = x.tensor
+        t = self._carried(at, x)
         chosen = pick(t.detach())
         inner = t.shape[-spatial:].numel()
         lead = t.shape[:-spatial]

@@ -115,6 +115,16 @@ def batchify(t: torch.Tensor, small: Sequence[int]) -> torch.Tensor:
     return t.permute(*batch, *rest).reshape(count([t.shape[i] for i in batch]), count(small))
 
 
+def unbatchify(flat: torch.Tensor, like: torch.Tensor, small: Sequence[int]) -> torch.Tensor:
+    """What :func:`batchify` of a tensor shaped ``like`` one gave, in that shape again."""
+    wide = lift(like, len(small))
+    batch = [i for i, n in enumerate(small) if n == 1 and wide.shape[i] > 1]
+    rest = [i for i in range(wide.dim()) if i not in batch]
+    order = [*batch, *rest]
+    back = [order.index(i) for i in range(wide.dim())]
+    return flat.reshape([wide.shape[i] for i in order]).permute(back).reshape(like.shape)
+
+
 def batchify_rows(t: torch.Tensor, lead: Sequence[int]) -> torch.Tensor:
     """(B, rows, features) of a tensor whose leading axes are ``lead`` up to the batch."""
     features = t.shape[-1]

@@ -23,6 +23,7 @@ from netgraph.network.moments import Moments, data_of, with_data
 from netgraph.network.numbering import Numbering
 from netgraph.network.progress import Tick, silent
 from netgraph.network.shapes import canonical, lift, product_to
+from netgraph.network.targets import of_rows
 from netgraph.network.values import Watch
 from netgraph.network.vertices import At, Vertices
 
@@ -113,9 +114,8 @@ class Spread(Watch):
             if n > 1 and self._axes is None:
                 self._axes = Axes.found(net, batch, self.numbering, dtype)
             step = min(n, most) if self._axes is not None and self._axes.apart else 1
-            split = n > 1 and hasattr(wanted, "__len__") and not isinstance(wanted, (str, tuple)) and len(wanted) == n
             for i in range(0, n, step):
-                yield [x[i : i + step] for x in batch], wanted[i : i + step] if split else wanted
+                yield [x[i : i + step] for x in batch], of_rows(wanted, n, i, i + step)
 
     def _begin(self, n: int, groups: Groups) -> None:
         self._n, self._groups = n, groups

@@ -22,9 +22,9 @@ def objective(target: Any) -> Objective:
     Parameters
     ----------
     target : ``None`` (a single output), a class number (its raw logit), ``("logit", c)``, ``("centred", c)`` (logit c
-        minus the mean of the others), a pair ``(a, b)`` (difference of two logits), ``"prediction"``, a tensor with a
-        class per input, a vertex id such as ``"fc2:7"`` (its activation, the mean over positions at channel
-        granularity), or a function of the logits that gives a number per input.
+        minus the mean of the others; c may be a class per input), a pair ``(a, b)`` (difference of two logits),
+        ``"prediction"``, a tensor with a class per input, a vertex id such as ``"fc2:7"`` (its activation, the mean
+        over positions at channel granularity), or a function of the logits that gives a number per input.
 
     Raises
     ------
@@ -52,6 +52,14 @@ def objective(target: Any) -> Objective:
 def named(target: Any) -> list[str]:
     """The layers whose values a target asks for: that of a vertex id."""
     return [target.rpartition(":")[0]] if isinstance(target, str) and ":" in target else []
+
+
+def of_rows(target: Any, n: int, first: int, last: int) -> Any:
+    """The target of some of ``n`` inputs: where it names a class for each of them, those of the rows."""
+    if isinstance(target, tuple) and len(target) == 2 and target[0] in ("centred", "logit"):
+        return (target[0], of_rows(target[1], n, first, last))
+    per_input = isinstance(target, (torch.Tensor, np.ndarray, list)) and np.ndim(target) == 1 and len(target) == n
+    return target[first:last] if per_input else target
 
 
 def _called(target: Callable[[torch.Tensor], torch.Tensor], logits: torch.Tensor, played: Replay) -> torch.Tensor:
@@ -90,11 +98,9 @@ def _classes(target: Any, logits: torch.Tensor, inputs: int) -> torch.Tensor:
         return logits.gather(1, logits.detach().argmax(1, keepdim=True))[:, 0]
     if isinstance(target, tuple) and len(target) == 2:
         how, c = target
-        if how == "logit":
-            return logits[:, _class(c, classes)]
-        if how == "centred":
-            one = logits[:, _class(c, classes)]
-            return one - (logits.sum(1) - one) / max(classes - 1, 1)
+        if isinstance(how, str) and how in ("logit", "centred"):
+            one = _classes(c, logits, inputs)
+            return one if how == "logit" else one - (logits.sum(1) - one) / max(classes - 1, 1)
         return logits[:, _class(how, classes)] - logits[:, _class(c, classes)]
     if isinstance(target, torch.Tensor) or hasattr(target, "__len__"):
         wanted = whole(target, "target").to(logits.device)

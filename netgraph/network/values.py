@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from netgraph.network.blocks import Record
+from netgraph.network.cut import Cut
 from netgraph.network.gates import Function, scaled
 from netgraph.network.numbering import Numbering
 from netgraph.network.operations import lookup, makes_vertices
@@ -102,10 +103,10 @@ class Run:
     freeze : hold gates, selections and statistics fixed for gradients.
     gradients : keep what a backward pass needs.
     track_gates : also carry gate and constant of every value (frozen runs).
-    masks : step -> mask in the shape that its joint plays, for runs with edges cut.
-    reference : step -> what its sources carry where an edge is cut.
+    cuts : step -> how the edges into its joint are cut.
     watch : is told of values, gradients and constants as they come.
     keep : names of the layers whose values are kept; None: everything is, gradients included.
+    epsilon : gradients into a vertex's value z are scaled by z/(z + ε·sign z): relevance by LRP-ε.
 
     Attributes
     ----------
@@ -123,15 +124,15 @@ class Run:
         freeze: bool = True,
         gradients: bool = True,
         track_gates: bool = False,
-        masks: Mapping[At, Any] | None = None,
-        reference: Mapping[At, Sequence[torch.Tensor]] | None = None,
+        cuts: Mapping[At, Cut] | None = None,
         device: torch.device | str = "cpu",
         watch: Watch | None = None,
         keep: Collection[str] | None = None,
+        epsilon: float | None = None,
     ) -> None:
         self.tape, self.numbering, self.dtype, self.device = tape, numbering, dtype, device
         self.freeze, self.gradients, self.track_gates = freeze, gradients, track_gates
-        self.masks, self.reference = masks, reference or {}
+        self.cuts, self.epsilon = cuts or {}, epsilon
         self.watch, self.keep = watch, keep
         self.records: dict[At, Record] = {}
         self.reads: dict[At, torch.Tensor] = {}
@@ -147,11 +148,18 @@ class Run:
                 assert at is not None
                 self._stages.setdefault(at, []).append(layer)
 
-    def run(self, inputs: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Play; returns the logits (the output before a final softmax)."""
-        self._values = dict(constants(self.tape, self.dtype, self.device))
+    def run(
+        self, inputs: Sequence[torch.Tensor], known: Mapping[int, Any] | None = None, start: int = 0
+    ) -> torch.Tensor:
+        """Play; returns the logits (the output before a final softmax).
+
+        ``known``: the :attr:`values` of a run of the same inputs that is the same before call ``start``.
+        """
+        self._values = dict(constants(self.tape, self.dtype, self.device)) if known is None else dict(known)
         left = dict(self.tape.uses)
-        for slot, x in zip(self.tape.inputs, self.tape.own(inputs), strict=True):
+        if known is not None:
+            self.inputs = list(inputs)
+        for slot, x in zip(self.tape.inputs, self.tape.own(inputs), strict=True) if known is None else ():
             leaf = cast(x, self.dtype, self.device).clone()
             self.inputs.append(leaf)
             if leaf.is_floating_point():
@@ -162,7 +170,8 @@ class Run:
         with own_precision(), torch.set_grad_enabled(self.gradients):
             for call in self.tape.calls:
                 if (
-                    call.index in self.tape.needed
+                    call.index >= start
+                    and call.index in self.tape.needed
                     and not call.random
                     and any(s in self.tape.dependent for s in call.outputs)
                 ):
@@ -197,8 +206,9 @@ class Run:
         enters = makes_vertices(call) or any(s in self.numbering.forms for s in call.reads)
         row = lookup(call) if enters and call.index in self.numbering.flowing else None
         if row is None or row.rule is None:
-            plain = {s: self._plain(s) for s in call.reads}
-            execute(call, plain, self.dtype, self.device)
+            true = self.gradients and not self.freeze  # the true gradient also passes what flows leave out
+            plain = {s: self._plain(s, true) for s in call.reads}
+            execute(call, plain, self.dtype, self.device, true)
             self._values.update({s: plain[s] for s in call.outputs if s is not None})
             return
         self._call, self._step = call, 0
@@ -220,9 +230,12 @@ class Run:
         at = self.at()
         return self._enter(torch.nn.functional.one_hot(indices.long(), size).to(self.dtype), self.numbering.sources[at])
 
-    def _plain(self, slot: int) -> torch.Tensor:
+    def _plain(self, slot: int, differentiable: bool = False) -> torch.Tensor:
         value = self._values[slot]
-        return value.tensor.detach() if isinstance(value, Value) else value
+        if isinstance(value, Value):
+            return value.tensor if differentiable else value.tensor.detach()
+        plain: torch.Tensor = value
+        return plain
 
     def _fresh(self, t: torch.Tensor) -> Value:
         """A value that is its vertices' own: gate 1, constant 0."""
@@ -245,6 +258,11 @@ class Run:
         step = self.next_step()
         self._step += 1
         return step
+
+    @property
+    def values(self) -> Mapping[int, Any]:
+        """Slot -> what was played into it, where everything is kept."""
+        return self._values
 
     def value(self, slot: int) -> Value:
         """What was played into a slot of the tape."""
@@ -283,6 +301,15 @@ class Run:
                 self.reads[at] = out
             if self.watch is not None and layer.read.at == at:
                 self.watch.activation(layer, out.detach())
+            if self.epsilon is not None and layer.entry.at == at:
+                self._stabilise(out, self.epsilon)
+
+    def _stabilise(self, z: torch.Tensor, epsilon: float) -> None:
+        """What returns to z is relevance over z + ε·sign z."""
+        if z.requires_grad:
+            held = z.detach()
+            ratio = held / (held + epsilon * torch.where(held < 0, -1, 1))
+            z.register_hook(lambda gradient: gradient * ratio)
 
     def _constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:
         shared = self._shared(at, c.clone(), c, numbers)
