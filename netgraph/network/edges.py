@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,18 @@ import torch
 
 from netgraph.errors import AnalysisError
 from netgraph.graph.blocks import listed
+from netgraph.graph.flat import FlatEdges, beside, entries, places
 from netgraph.graph.graph import Graph
 from netgraph.network.numbering import Numbering
 from netgraph.network.reads import Array
+from netgraph.network.reads import entries as at_places
 from netgraph.network.vertices import At
 
 _FIXED = 1
 """The number of an entry that is no edge, which nothing can cut; edges count from 2 on."""
 
 
-class Edges:
+class Edges(FlatEdges):
     """The edges of a graph's blocks, numbered through in the order of their entries, and where each is played.
 
     Parameters
@@ -35,12 +37,11 @@ class Edges:
     """
 
     def __init__(self, numbering: Numbering, graph: Graph) -> None:
-        self.numbering, self.graph = numbering, graph
+        super().__init__(graph)
+        self.numbering = numbering
         self.spans: dict[At, tuple[int, int]] = {}
         self._blocks: dict[At, list[int]] = {}
         self._places: dict[At, Any] = {}
-        self.starts = np.cumsum([0, *(entries(block.weight).size for block in graph.blocks)])
-        self.size = int(self.starts[-1])
         made: dict[str, list[int]] = {}
         for i, block in enumerate(graph.blocks):
             made.setdefault(block.target, []).append(i)
@@ -63,24 +64,6 @@ class Edges:
                 raise AnalysisError(f"a mask of shape {tuple(mask.shape)} for a block of shape {block.shape}")
             out[self.starts[i] : self.starts[i + 1]] = _beside(listed(block.weight), mask)
         return out
-
-    def blocks(self, values: Array) -> list[Any]:
-        """(size,) numbers, an operator for each block in its layout."""
-        parts = np.split(values, self.starts[1:-1])
-        return [_like(listed(b.weight), part) for b, part in zip(self.graph.blocks, parts, strict=True)]
-
-    def sources(self) -> Array:
-        """(size,) the number of the vertex that each edge leaves."""
-        return np.concatenate([*self._ends(1), np.zeros(0, dtype=np.int64)])
-
-    def _ends(self, which: int) -> Iterator[Array]:
-        for block in self.graph.blocks:
-            rows, columns = _where(listed(block.weight))
-            yield (
-                rows + self.graph.layer(block.target).start
-                if which == 0
-                else columns + self.graph.layer(block.source).start
-            )
 
     def cut(self, kept: Array) -> list[At]:
         """The steps of the joints that have an edge cut, in the order in which they are played."""
@@ -106,28 +89,9 @@ class Edges:
             operator = listed(self.graph.blocks[i].weight)
             values = entries(operator)
             number = np.arange(values.size, dtype=np.float64) + (self.starts[i] - first + 2)
-            numbered.append(_like(operator, np.where(values == 0, float(_FIXED), number)))
+            numbered.append(beside(operator, np.where(values == 0, float(_FIXED), number)))
         places = joint.mask(self.numbering.layers, numbered, torch.float64)
         return [p.long() for p in places] if isinstance(places, list) else places.long()
-
-
-def entries(operator: Any) -> Array:
-    """The entries of an operator, flat, in its own order."""
-    operator = listed(operator)
-    return np.asarray(operator.data if sp.issparse(operator) else operator).ravel()
-
-
-def _like(operator: Any, values: Array) -> Any:
-    if sp.issparse(operator):
-        return sp.csr_array((values, operator.indices, operator.indptr), shape=operator.shape)
-    return values.reshape(operator.shape)
-
-
-def _where(operator: Any) -> tuple[Array, Array]:
-    if not sp.issparse(operator):
-        rows, columns = np.divmod(np.arange(operator.size), operator.shape[1])
-        return rows, columns
-    return np.repeat(np.arange(operator.shape[0]), np.diff(operator.indptr)), operator.indices.astype(np.int64)
 
 
 def _beside(operator: Any, mask: Any) -> Array:
@@ -137,6 +101,4 @@ def _beside(operator: Any, mask: Any) -> Array:
         return np.asarray(mask, dtype=np.float64).ravel()
     if same and np.array_equal(mask.indices, operator.indices) and np.array_equal(mask.indptr, operator.indptr):
         return np.asarray(mask.data, dtype=np.float64)
-    from netgraph.network.reads import entries as at_places
-
-    return at_places(mask, *_where(operator))
+    return at_places(mask, *places(operator))

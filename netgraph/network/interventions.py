@@ -10,7 +10,8 @@ import numpy as np
 from netgraph.graph.graph import Graph
 from netgraph.network.progress import Report, reported
 from netgraph.network.runs import MaskedRuns
-from netgraph.network.scores import asked, edge_scores
+from netgraph.network.score_rules import asked
+from netgraph.network.scores import edge_scores
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -119,7 +120,7 @@ class Interventions:
         ----------
         inputs : (N, …) tensor, or in the form of the example.
         score : "weight", "contribution", "centred", "attribution", "eap", "eap_ig", "mask_ig", "lrp_eps" or "exact"
-            (the oracle: a run for each edge); formulas and sources in ``netgraph.network.scores.SCORES``.
+            (the oracle: a run for each edge); formulas and sources in ``netgraph.network.score_rules.SCORES``.
         target : as for :meth:`Network.graph`; ("centred", classes) with a class per input judges all classes.
         granularity : "channel" (a kernel is an edge) or "unit".
         corrupted, reference, seed : what cut edges carry, as for :meth:`masked`.

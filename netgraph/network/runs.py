@@ -67,13 +67,13 @@ class MaskedRuns:
         """(size,) from a mask per block: dense or sparse, None keeps the block."""
         return self._edges.flat(masks)
 
-    def blocks(self, values: Array) -> list[Any]:
+    def blocks(self, values: Array) -> tuple[Any, ...]:
         """(size,) numbers, an operator for each block in its layout."""
         return self._edges.blocks(values)
 
     def of_vertices(self, kept: Array) -> Array:
         """(size,) from (n,) shares of the vertices: a vertex is cut by cutting every edge that leaves it."""
-        shares: Array = np.asarray(kept, dtype=np.float64)[self._edges.sources()]
+        shares: Array = np.asarray(kept, dtype=np.float64)[self._edges.source]
         return shares
 
     def run(self, kept: Array | None = None, target: Any = None) -> Outcome:

@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from netgraph.errors import AnalysisError, InputError, unknown
+from netgraph.errors import InputError
 from netgraph.graph import blocks as ops
+from netgraph.graph.flat import entries
 from netgraph.graph.graph import Block, Graph
 from netgraph.network.assemble import build
-from netgraph.network.axes import Axes
-from netgraph.network.blocks import Record
 from netgraph.network.corruption import Corruption, Sources, sources
 from netgraph.network.cut import Cut
-from netgraph.network.datasets import EVERYTHING
 from netgraph.network.description import metadata
-from netgraph.network.edges import entries
-from netgraph.network.flows import Summary, added, checked, times
+from netgraph.network.flows import Summary, checked
 from netgraph.network.inputs import numpy_dtype, storable
-from netgraph.network.moments import with_data
 from netgraph.network.numbering import Numbering
 from netgraph.network.progress import Tick, silent
 from netgraph.network.reads import Array
 from netgraph.network.replay import Replay
 from netgraph.network.runs import MaskedRuns, Outcome
-from netgraph.network.spread import Spread
+from netgraph.network.score_rules import SCORES, Asked
+from netgraph.network.score_sums import Both, Signed, Sizes
 from netgraph.network.targets import Objective, named, objective, of_rows
 from netgraph.network.undisturbed import own_precision
 from netgraph.network.values import Watch
@@ -36,101 +33,6 @@ from netgraph.network.vertices import At
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
-
-METRICS = ("target", "deviation", "kl")
-"""What is differentiated: the target t; −(t − t of the full network)²; −KL(full network‖this one) over the outputs."""
-
-
-class Score(NamedTuple):
-    """How a score is worked out.
-
-    Attributes
-    ----------
-    text : its formula and source.
-    flow : "attribution" (weight · value · ∂metric/∂z) or "contribution" (weight · value).
-    gates : "frozen": non-linearities held fixed; "true": the true gradient.
-    value : "activation" of the source, or its "difference" from what a cut edge carries.
-    path : what the gradient is averaged over: "masks" (all edges kept by k/steps, k = 1 … steps), "inputs" (between
-        corrupted and clean ones), or nothing.
-    metric : what is differentiated unless told.
-    """
-
-    text: str
-    flow: str = "attribution"
-    gates: str = "true"
-    value: str = "difference"
-    path: str = ""
-    metric: str = "target"
-
-
-SCORES: dict[str, Score] = {
-    "weight": Score("w, whatever the inputs: the baseline", "", ""),
-    "contribution": Score("w·a", "contribution", "frozen", "activation"),
-    "centred": Score("w·(a − a′)", "contribution", "frozen"),
-    "attribution": Score(
-        "w·a·∂t/∂z, gates frozen: the flow over the edge (gradient × input: Shrikumar et al. 2016)",
-        "attribution",
-        "frozen",
-        "activation",
-    ),
-    "eap": Score("w·(a − a′)·∂t/∂z, the true gradient (edge attribution patching: Syed, Rager & Conmy 2023)"),
-    "eap_ig": Score(
-        "w·(a − a′)·mean of ∂t/∂z at inputs between corrupted and clean (Hanna et al. 2024)", path="inputs"
-    ),
-    "mask_ig": Score(
-        "w·(a − a′)·mean of ∂m/∂z while all edges are kept by k/steps, m = −(t − t of the full network)²",
-        path="masks",
-        metric="deviation",
-    ),
-    "lrp_eps": Score(
-        "relevance over the edge, w·a·R/(z + ε·sign z) (LRP-ε: Bach et al. 2015)", "attribution", "frozen", "activation"
-    ),
-    "exact": Score(
-        "m of the full network less m with this edge alone cut: the oracle, a run for each edge", "", "true"
-    ),
-}
-"""Name -> how; a is the source's activation, a′ what it carries where it is cut, t the target."""
-
-
-class Asked(NamedTuple):
-    """A question for scores, its words checked."""
-
-    score: str
-    granularity: str
-    target: Any
-    corrupted: Any
-    reference: list[torch.Tensor] | None
-    metric: str
-    steps: int
-    epsilon: float
-    absolute: bool
-    flows: bool
-    seed: int
-
-
-def asked(score: str, metric: str | None, steps: int, epsilon: float, **rest: Any) -> Asked:
-    """The question.
-
-    Raises
-    ------
-    UnknownName : no such score or metric.
-    AnalysisError : numbers that make no sense.
-    """
-    if score not in SCORES:
-        raise unknown("score", score, SCORES)
-    metric = SCORES[score].metric if metric is None else metric
-    if metric not in METRICS:
-        raise unknown("metric", metric, METRICS)
-    if steps < 1 or not epsilon >= 0:
-        raise AnalysisError(
-            f"steps={steps}, epsilon={epsilon}: expected at least one step, and an epsilon of at least 0"
-        )
-    if metric != "target" and score in ("eap", "attribution", "lrp_eps"):
-        raise AnalysisError(
-            f"score {score!r} takes its gradient where nothing is cut, and there that of metric {metric!r} is 0 for "
-            "every edge: use metric='target', or score='mask_ig'"
-        )
-    return Asked(score=score, metric=metric, steps=steps, epsilon=epsilon, **rest)
 
 
 def edge_scores(net: Network, given: list[torch.Tensor], ask: Asked, tick: Tick = silent) -> Graph:
@@ -286,115 +188,19 @@ def _played(
             values.sum().backward()
 
 
-class Signed(Watch):
-    """One flow of every edge, summed over the inputs that were played."""
-
-    def __init__(self, numbering: Numbering, flow: str) -> None:
-        self.numbering, self.flow = numbering, flow
-        self.layout: dict[At, list[Any]] = {}
-        self._sums: dict[At, list[Any]] = {}
-        self._reached: dict[At, list[Any]] = {}
-
-    def begin(self) -> None:
-        """A batch is played next."""
-        self._reached = {}
-
-    def made(self, at: At, record: Record) -> None:
-        if self.flow == "contribution" or at not in self.layout:
-            found = self.numbering.joints[at].contributions(self.numbering.layers, record)
-            self.layout.setdefault(at, found)
-            if self.flow == "contribution":
-                self._reached[at] = found
-
-    def upstream(self, at: At, record: Record, gradient: torch.Tensor) -> None:
-        self._reached[at] = self.numbering.joints[at].flows(self.numbering.layers, record, gradient)
-
-    def end(self) -> None:
-        """A batch was played."""
-        for at, new in self._reached.items():
-            known = self._sums.get(at)
-            self._sums[at] = new if known is None else [added(a, b) for a, b in zip(known, new, strict=True)]
-
-    def means(self, count: int) -> list[list[Any]]:
-        """The operators of every joint, divided by ``count``; 0 where no gradient came."""
-        return [
-            [times(op, 1 / count) for op in self._sums[at]] if at in self._sums else [times(op, 0) for op in held]
-            for at, held in ((at, self.layout[at]) for at in self.numbering.joints)
-        ]
-
-
-class Sizes(Spread):
-    """The mean absolute value of one flow of every edge, each input's own; nothing of vertices."""
-
-    def __init__(self, numbering: Numbering, flow: str) -> None:
-        super().__init__(numbering, "mean_abs")
-        self.flow = flow
-
-    def look(self, net: Network, batch: list[torch.Tensor], dtype: torch.dtype) -> None:
-        """Find out where the inputs of a batch lie."""
-        if self._axes is None and len(batch[0]) > 1:
-            self._axes = Axes.found(net, batch, self.numbering, dtype)
-            if not self._axes.apart:
-                raise AnalysisError(
-                    "the inputs of a batch cannot be told apart in this network: pass absolute=False, or one at a time"
-                )
-
-    def start(self, n: int) -> None:
-        """A batch of ``n`` inputs is played next."""
-        self._n, self._groups, self._reached = n, {EVERYTHING: torch.arange(n)}, set()
-
-    def activation(self, layer: Any, value: torch.Tensor) -> None:
-        """Nothing is kept of vertices."""
-
-    def made(self, at: At, record: Record) -> None:
-        if self.flow == "contribution":
-            self._flow(self.flow, self.numbering.joints[at], record, None)
-
-    def upstream(self, at: At, record: Record, gradient: torch.Tensor) -> None:
-        self._flow(self.flow, self.numbering.joints[at], record, gradient)
-
-    def constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor, bias: bool, gradient: torch.Tensor) -> None:
-        """Nothing is kept of vertices."""
-
-    def means(self, layout: dict[At, list[Any]], share: float) -> list[list[Any]]:
-        """The operators of every joint, times ``share``; 0 where no gradient came."""
-        found = self.found.get(EVERYTHING)
-        out = []
-        for at in self.numbering.joints:
-            if found is None or (self.flow, at) not in found.edges:
-                out.append([times(op, 0) for op in layout[at]])
-                continue
-            moments = found.edges[self.flow, at]
-            out.append([with_data(op, m.finish() * share) for op, m in zip(self.layout[at], moments, strict=True)])
-        return out
-
-
-class Both(Watch):
-    """Two watches side by side."""
-
-    def __init__(self, *watches: Watch) -> None:
-        self._watches = watches
-
-    def made(self, at: At, record: Record) -> None:
-        for watch in self._watches:
-            watch.made(at, record)
-
-    def upstream(self, at: At, record: Record, gradient: torch.Tensor) -> None:
-        for watch in self._watches:
-            watch.upstream(at, record, gradient)
-
-
-def _beside(block: Block, number: int, found: dict[str, list[Any]]) -> Block:
+def _beside(block: Block, number: int, found: dict[str, Sequence[Any]]) -> Block:
     return replace(block, values={**block.values, **{name: operators[number] for name, operators in found.items()}})
 
 
-def _weights(graph: Graph) -> dict[str, list[Any]]:
+def _weights(graph: Graph) -> dict[str, Sequence[Any]]:
     """Signed weights and their absolute values."""
     signed = [block.weight for block in graph.blocks]
     return {"score": signed, "abs_score": [ops.absolute(weight) for weight in signed]}
 
 
-def _one_by_one(net: Network, given: list[torch.Tensor], ask: Asked, graph: Graph, tick: Tick) -> dict[str, list[Any]]:
+def _one_by_one(
+    net: Network, given: list[torch.Tensor], ask: Asked, graph: Graph, tick: Tick
+) -> dict[str, Sequence[Any]]:
     """What is lost when each edge alone is cut."""
     runs = MaskedRuns(net, given, ask.granularity, ask.corrupted, ask.reference, ask.seed, graph)
     full = runs.run(None, ask.target)
