@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from netgraph.errors import InputError
+from netgraph.graph.progress import bar
 
 if TYPE_CHECKING:
     from netgraph.network.network import Network
@@ -38,7 +39,7 @@ def reported(progress: Report, net: Network, inputs: Any, what: str) -> Iterator
         )
     total = how_many(net, inputs)
     if progress is True:
-        with _bar(total, what) as tick:
+        with bar(total, what) as tick:
             yield tick
         return
     done, tell = 0, progress
@@ -61,14 +62,3 @@ def how_many(net: Network, inputs: Any) -> int | None:
         return len(inputs.sampler)
     except (AttributeError, TypeError):  # no DataLoader, or one over a stream
         return None
-
-
-@contextmanager
-def _bar(total: int | None, what: str) -> Iterator[Tick]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda n: bar.advance(task, n)

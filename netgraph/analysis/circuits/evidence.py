@@ -2,44 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from scipy.integrate import trapezoid
 
-from netgraph.analysis.circuits.protocol import CircuitNetwork, Mask, Outputs
-from netgraph.analysis.circuits.selection import entries, masks_of, no_edges, ranking, with_no_edges
-from netgraph.analysis.circuits.targets import Target, label_array, of_interest, resolve
-from netgraph.errors import AnalysisError, unknown
+from netgraph.analysis.circuits.judging import METRICS, Judge
+from netgraph.analysis.circuits.protocol import CircuitNetwork
+from netgraph.analysis.circuits.ranking import sizes
+from netgraph.analysis.circuits.selection import ORDERS, Question, first
+from netgraph.errors import AnalysisError
+from netgraph.graph.progress import bar
 
 if TYPE_CHECKING:
-    from netgraph.analysis.circuits.finding import Circuit
+    from matplotlib.axes import Axes
 
-CORRUPTED = ("mean", "zero")
+    from netgraph.analysis.circuits.result import Circuit
+
+Array = np.ndarray[Any, Any]
+Progress = Callable[[int, int], object] | None
+
 SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 """Shares of the edges at which the curve is measured (Mueller et al. 2025, MIB)."""
-METRICS = ("faithfulness", "accuracy", "false_positive_rate", "kl")
+NEEDED = 0.1
+"""An edge of a circuit counts as needed where f moves, without it, by this part of an even share f/edges."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Evidence:
-    """How faithful a circuit is, against random circuits of the same size.
+    """How faithful a circuit is, against others of the same size.
 
     Attributes
     ----------
-    faithfulness : f = (m(C) − m(∅))/(m(N) − m(∅)), m the mean of the target over the inputs of its class; NaN where
-        ablating everything leaves m unchanged.
-    accuracy : share of all inputs on which the circuit is right about "is it the target's class?".
-    false_positive_rate : share of the inputs of other classes that the circuit calls the target's class.
+    faithfulness : f = (m(C) − m(∅))/(m(N) − m(∅)), m the mean of the target over the inputs that it is for, or, where
+        all inputs count alike (a single output, a vertex, a function), minus the mean squared deviation of the target
+        from the full network's; NaN where ablating everything leaves m unchanged.
+    accuracy : share of all inputs on which the circuit is right: about "is it the target's class?", or about the class
+        itself where the target is that of each input.
+    false_positive_rate : share of the inputs of other classes that the circuit calls the target's class (the mean over
+        classes where each input has its own).
     kl : mean KL(full network‖circuit) of the softmax outputs over all inputs, nats.
-    baselines : the same figures, a row each for "full network", "no edges", and "random 1" … (as many edges).
+    knock_out : f of the network *without* the circuit: near 0 where the circuit holds all that matters (the
+        completeness of Wang et al. 2023).
+    minimality : share of the circuit's edges that it needs: without one of them f moves by more than a tenth of
+        f/edges. Of as many edges as were ``probed``.
+    error : standard error of f, by drawing the inputs 200 times with replacement.
+    baselines : the same figures, a row each for "full network", "no edges", "weight" (as many edges, chosen alike by
+        |weight|) and "random 1" … (as many edges).
     edges, edges_total : of the circuit, and of the whole graph.
-    curve : None, or a row per share of edges: ``share``, ``edges``, ``faithfulness``, by the circuit's own scores.
-    cpr, cmd : areas under f and under |1−f| along the curve; None without one.
+    curve : None, or a row per share of edges: ``share``, ``edges``, ``faithfulness`` by the circuit's own scores and
+        its ``error``, ``accuracy``, ``kl``; the faithfulness of ``weight`` and of ``random`` edges (and ``random_sd``).
+    areas : None, or CPR (∫f) and CMD (∫|1−f|) over the share of edges, by the trapezoid rule: a row each for the
+        circuit's scores, "weight" and every random order.
     settings : target, corrupted, number of inputs, whether classes come from labels or from the network's predictions.
     """
 
@@ -47,13 +65,25 @@ class Evidence:
     accuracy: float
     false_positive_rate: float
     kl: float
+    knock_out: float
+    minimality: float
+    error: float
     baselines: pd.DataFrame
     edges: int
     edges_total: int
     settings: dict[str, Any]
     curve: pd.DataFrame | None = None
-    cpr: float | None = None
-    cmd: float | None = None
+    areas: pd.DataFrame | None = None
+
+    @property
+    def cpr(self) -> float | None:
+        """∫f over the share of edges; None without a curve."""
+        return None if self.areas is None else float(self.areas["cpr"].iloc[0])
+
+    @property
+    def cmd(self) -> float | None:
+        """∫|1−f| over the share of edges; None without a curve."""
+        return None if self.areas is None else float(self.areas["cmd"].iloc[0])
 
     @property
     def random(self) -> pd.DataFrame:
@@ -61,22 +91,39 @@ class Evidence:
         rows = self.baselines[self.baselines.index.str.startswith("random")]
         return pd.DataFrame({"mean": rows.mean(), "sd": rows.std(ddof=0)}).T
 
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draws f against the share of edges, with error bars, by matplotlib; needs ``curve=True``.
+
+        Raises
+        ------
+        AnalysisError : evidence without a curve.
+        """
+        from netgraph.analysis.circuits.plotting import plot
+
+        return plot(self, ax)
+
     def __repr__(self) -> str:
         share = self.edges / self.edges_total if self.edges_total else 0.0
         lines = [
             f"Evidence for {self.settings['target']}: {self.edges:,} of {self.edges_total:,} edges ({share:.2%}), "
-            f"{self.settings['inputs']:,} inputs, corrupted={self.settings['corrupted']!r}",
+            f"{self.settings['inputs']:,} inputs{self.settings['judged_on']}, corrupted={self.settings['corrupted']!r}",
             f"{'':22}{'faithfulness':>18}{'accuracy':>18}{'false positives':>18}{'KL':>18}",
         ]
-        own = {name: getattr(self, name) for name in METRICS}
-        lines.append(f"{'circuit':22}" + "".join(f"{own[name]:18.4f}" for name in METRICS))
+        own = [f"{self.faithfulness:.4f} ± {self.error:.4f}", *(f"{getattr(self, name):.4f}" for name in METRICS[1:])]
+        lines.append(f"{'circuit':22}" + "".join(f"{cell:>18}" for cell in own))
         random = self.random
         cells = [f"{random[name].iloc[0]:.4f} ± {random[name].iloc[1]:.4f}" for name in METRICS]
         lines.append(f"{'random, same size':22}" + "".join(f"{cell:>18}" for cell in cells))
-        for row in ("full network", "no edges"):
-            lines.append(f"{row:22}" + "".join(f"{self.baselines[name].loc[row]:18.4f}" for name in METRICS))
-        if self.cpr is not None and self.cmd is not None:
-            lines.append(f"CPR {self.cpr:.4f}, CMD {self.cmd:.4f} over {SHARES[0]:.1%} … 100% of the edges")
+        names = {"weight": "|weight|, same size"}
+        for row in ("weight", "full network", "no edges"):
+            figures = "".join(f"{self.baselines[name].loc[row]:18.4f}" for name in METRICS)
+            lines.append(f"{names.get(row, row):22}{figures}")
+        lines.append(
+            f"without the circuit, faithfulness {self.knock_out:.4f}; {self.minimality:.0%} of "
+            f"{self.settings['probed']:,} of its edges are needed"
+        )
+        if self.areas is not None:
+            lines.append(_areas_in_words(self.areas))
         if np.isnan(self.faithfulness):
             lines.append(
                 "faithfulness is undefined: ablating every edge leaves the target's mean over these inputs unchanged"
@@ -86,15 +133,27 @@ class Evidence:
         return "\n".join(lines)
 
 
+def _areas_in_words(areas: pd.DataFrame) -> str:
+    random = areas[areas.index.str.startswith("random")]
+    return (
+        f"CPR {areas['cpr'].iloc[0]:.4f}, CMD {areas['cmd'].iloc[0]:.4f} over {SHARES[0]:.1%} … 100% of the edges "
+        f"(|weight| {areas['cmd'].loc['weight']:.4f}, random {random['cmd'].mean():.4f} ± "
+        f"{random['cmd'].std(ddof=0):.4f})"
+    )
+
+
 def faithfulness(
     circuit: Circuit,
     net: CircuitNetwork,
     inputs: Any,
     labels: Any = None,
-    corrupted: str = "mean",
+    corrupted: Any = None,
     curve: bool = False,
     samples: int = 3,
+    probes: int = 20,
+    reference: Any = None,
     seed: int = 0,
+    progress: Progress | bool = None,
 ) -> Evidence:
     """Judges a circuit: one run of the network in which every edge outside it carries a corrupted activation.
 
@@ -103,12 +162,16 @@ def faithfulness(
     circuit : from :func:`circuit`.
     net : the network that it was made from.
     inputs : held-out inputs, (N, …); those of other classes belong among them.
-    labels : (N,) class numbers; None takes the network's own predictions as the classes to agree with, and every
-        input as one that the circuit is for.
-    corrupted : what ablated edges carry: "mean" (their source's mean over ``inputs``) or "zero".
-    curve : measure f at 0.1 … 100 % of the edges too, with its areas CPR and CMD.
+    labels : (N,) class numbers; None takes the network's own predictions as the classes to agree with.
+    corrupted : what ablated edges carry: "mean" (their source's mean over ``reference``), "zero", "resample" (another
+        input's), or inputs of the same number, a counterfactual for each; by default as the circuit was found (its
+        "mean" where those were counterfactuals).
+    curve : measure at 0.1 … 100 % of the edges too, with the areas CPR and CMD, against |weight| and random orders.
     samples : number of random circuits of the same size, at least 3.
-    seed : of the random circuits.
+    probes : edges of the circuit that are cut one at a time for ``minimality``.
+    reference : (M, …) inputs that means and resampled activations come from; by default ``inputs``.
+    seed : of the random circuits, of "resample" and of the draws behind standard errors.
+    progress : True for a bar on stderr, or a function of (runs done, runs in all).
 
     Returns
     -------
@@ -135,108 +198,127 @@ def faithfulness(
     >>> round(evidence.faithfulness, 3), evidence.accuracy, evidence.false_positive_rate
     (0.5, 1.0, 0.0)
     """
-    check_corrupted(corrupted)
     if samples < 3:
         raise AnalysisError(f"samples is {samples}; a baseline needs at least 3 random circuits")
-    full = net.outputs(inputs)
-    judge = _Judge(net, inputs, labels, full, resolve(circuit.settings["target"], full.shape[1]), circuit, corrupted)
-    graph = circuit.whole
-    measured = judge.measure(judge.run(circuit.masks))
-    rows = {"full network": judge.measure(full), "no edges": judge.measure(judge.nothing)}
-    every = np.flatnonzero(np.concatenate([entries(block.weight) != 0 for block in graph.blocks]))
-    for sample in range(samples):
-        chosen = np.random.default_rng([seed, sample]).choice(every, size=len(circuit), replace=False)
-        rows[f"random {sample + 1}"] = judge.measure(judge.run(masks_of(graph, chosen)))
-    points = judge.curve() if curve else None
+    if corrupted is None:
+        corrupted = "mean" if circuit.settings["corrupted"] == "counterfactual" else circuit.settings["corrupted"]
+    target = circuit.settings["target"]
+    judge = Judge(net, circuit.whole, inputs, labels, target, corrupted, reference, seed)
+    return judged(circuit, judge, curve, samples, probes, seed, progress)
+
+
+def judged(
+    circuit: Circuit, judge: Judge, curve: bool, samples: int, probes: int, seed: int, progress: Progress | bool = None
+) -> Evidence:
+    """The evidence that a judge gives."""
+    edges, chosen, question = judge.edges, circuit.chosen, circuit.question
+    every = np.flatnonzero(edges.real)
+    probed = np.random.default_rng([seed, 0]).permutation(chosen)[:probes]
+    total = 3 + samples + len(probed) + (len(SHARES) * (2 + samples) if curve else 0)
+    with _reported(progress, total) as tick:
+
+        def run(edges_kept: Array) -> Any:
+            tick()
+            return judge.run(edges_kept)
+
+        own = run(chosen)
+        alike = Question(question.edges, sizes(edges, edges.values("weight"), None), question.ways)
+        weight_order = ORDERS.get(circuit.settings["method"], ORDERS["greedy"])(alike)
+        by_weight = first(alike, weight_order, len(chosen)).edges
+        orders = [np.random.default_rng([seed, sample]).permutation(every) for sample in range(samples)]
+        rows = {"full network": judge.measure(judge.full), "no edges": judge.measure(judge.nothing)}
+        rows["weight"] = judge.measure(run(by_weight))
+        for sample, order in enumerate(orders):
+            rows[f"random {sample + 1}"] = judge.measure(run(order[: len(chosen)]))
+        measured = judge.measure(own)
+        tick()
+        knock_out = judge.faithfulness(judge.without(chosen))
+        moved = [abs(judge.faithfulness(run(chosen[chosen != edge])) - measured["faithfulness"]) for edge in probed]
+        even = NEEDED * abs(measured["faithfulness"]) / max(len(chosen), 1)
+        points = areas = None
+        if curve:
+            named = {"circuit": circuit.order, "weight": weight_order}
+            named |= {f"random {i + 1}": order for i, order in enumerate(orders)}
+            points, areas = _curve(judge, named, len(every), run, seed)
     return Evidence(
         **measured,
+        knock_out=knock_out,
+        minimality=float(np.mean([m > even for m in moved])) if moved else float("nan"),
+        error=judge.error(own, seed),
         baselines=pd.DataFrame(rows).T[list(METRICS)],
-        edges=len(circuit),
-        edges_total=len(graph.edges),
+        edges=len(chosen),
+        edges_total=len(every),
         settings={
             "target": judge.target.name,
-            "corrupted": corrupted,
-            "inputs": len(full),
-            "inputs_of_interest": len(judge.rows),
-            "classes": "predictions" if labels is None else "labels",
+            "measured_by": judge.measured_by,
+            "corrupted": judge.corrupted,
+            "inputs": judge.inputs,
+            "inputs_of_interest": len(judge.target.rows),
+            "classes": "labels" if judge.labelled else "predictions",
+            "judged_on": "",
+            "score": circuit.settings["score"],
             "samples": samples,
+            "probed": len(probed),
             "seed": seed,
         },
         curve=points,
-        cpr=None if points is None else float(trapezoid(points["faithfulness"], points["share"])),
-        cmd=None if points is None else float(trapezoid((1 - points["faithfulness"]).abs(), points["share"])),
+        areas=areas,
     )
 
 
-def check_corrupted(corrupted: Any) -> None:
-    if not isinstance(corrupted, str) or corrupted not in CORRUPTED:
-        raise unknown("corrupted", corrupted, CORRUPTED)
+def _curve(
+    judge: Judge, orders: dict[str, Array], total: int, run: Callable[[Array], Any], seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """f where the beginning of each order is kept; edges that an order lacks come last, in their own order."""
+    counts = [max(1, round(share * total)) for share in SHARES]
+    found: dict[str, list[float]] = {name: [] for name in orders}
+    table: dict[str, list[float]] = {"error": [], "accuracy": [], "kl": []}
+    every = np.flatnonzero(judge.edges.real)
+    for name, order in orders.items():
+        whole = np.concatenate([order, every[~np.isin(every, order)]]) if len(order) < total else order
+        for count in counts:
+            outcome = run(whole[:count])
+            found[name].append(judge.faithfulness(outcome))
+            if name == "circuit":
+                measured = judge.measure(outcome)
+                table["error"].append(judge.error(outcome, seed))
+                table["accuracy"].append(measured["accuracy"])
+                table["kl"].append(measured["kl"])
+    random = np.array([values for name, values in found.items() if name.startswith("random")])
+    points = pd.DataFrame(
+        {
+            "share": SHARES,
+            "edges": counts,
+            "faithfulness": found["circuit"],
+            **table,
+            "weight": found["weight"],
+            "random": random.mean(axis=0),
+            "random_sd": random.std(axis=0),
+        }
+    )
+    areas = {
+        name: {
+            "cpr": float(trapezoid(values, SHARES)),
+            "cmd": float(trapezoid(np.abs(1 - np.array(values)), SHARES)),
+        }
+        for name, values in found.items()
+    }
+    return points, pd.DataFrame(areas).T
 
 
-class _Judge:
-    """Everything that stays the same while masks change."""
+@contextmanager
+def _reported(progress: Progress | bool, total: int) -> Iterator[Callable[[], object]]:
+    """Gives what to call after each run."""
+    if progress is True:
+        with bar(total, "evidence") as advance:
+            yield lambda: advance(1)
+        return
+    done = 0
 
-    def __init__(
-        self,
-        net: CircuitNetwork,
-        inputs: Any,
-        labels: Any,
-        full: Outputs,
-        target: Target,
-        circuit: Circuit,
-        corrupted: str,
-    ) -> None:
-        self.net, self.inputs, self.full, self.target = net, inputs, full, target
-        self.circuit, self.corrupted = circuit, corrupted
-        self.rows = of_interest(target, labels, len(full))
-        self.classes = full.argmax(axis=1) if labels is None else label_array(labels, len(full))
-        self.nothing = self.run(no_edges(circuit.whole))
-        self.m_full, self.m_nothing = self._m(full), self._m(self.nothing)
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if callable(progress):
+            progress(done, total)
 
-    def run(self, masks: Sequence[Mask]) -> Outputs:
-        granularity = self.circuit.settings["granularity"]
-        kept = with_no_edges(self.circuit.whole, masks)
-        return self.net.masked(self.inputs, kept, granularity=granularity, corrupted=self.corrupted)
-
-    def _m(self, logits: Outputs) -> float:
-        return float(self.target.metric(logits)[self.rows].mean())
-
-    def faithfulness(self, logits: Outputs) -> float:
-        whole = self.m_full - self.m_nothing
-        if abs(whole) <= 1e-9 * max(abs(self.m_full), abs(self.m_nothing), 1e-30):
-            return float("nan")
-        return (self._m(logits) - self.m_nothing) / whole
-
-    def measure(self, logits: Outputs) -> dict[str, float]:
-        measured = {"faithfulness": self.faithfulness(logits)}
-        several = logits.shape[1] > 1
-        if several and self.target.number is not None:
-            called = logits.argmax(axis=1) == self.target.number
-            truly = self.classes == self.target.number
-            measured["accuracy"] = float((called == truly).mean())
-            measured["false_positive_rate"] = float(called[~truly].mean()) if (~truly).any() else float("nan")
-        else:
-            measured["accuracy"] = measured["false_positive_rate"] = float("nan")
-        measured["kl"] = kl(self.full, logits) if several else float("nan")
-        return measured
-
-    def curve(self) -> pd.DataFrame:
-        """f where the best-scoring share of all edges is kept; at 100 % that is every edge."""
-        graph = self.circuit.whole
-        order, _ = ranking(graph, self.circuit.block_scores)
-        is_edge = np.concatenate([entries(block.weight) != 0 for block in graph.blocks])
-        order = order[is_edge[order]]
-        counts = [max(1, round(share * len(order))) for share in SHARES]
-        found = [self.faithfulness(self.run(masks_of(graph, order[:count]))) for count in counts]
-        return pd.DataFrame({"share": SHARES, "edges": counts, "faithfulness": found})
-
-
-def kl(full: Outputs, other: Outputs) -> float:
-    """The mean over inputs of KL(softmax(full)‖softmax(other)), in nats."""
-    p, q = _log_softmax(full), _log_softmax(other)
-    return float((np.exp(p) * (p - q)).sum(axis=1).mean())
-
-
-def _log_softmax(logits: Outputs) -> npt.NDArray[np.float64]:
-    shifted = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    yield tick

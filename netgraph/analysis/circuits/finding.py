@@ -1,108 +1,39 @@
-"""A circuit: the small part of a network's graph that does the work for a target."""
+"""Finding a circuit: score every edge, let the best join, drop those that lead nowhere."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
+from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse as sp
 
-from netgraph.analysis.circuits.evidence import Evidence, check_corrupted, faithfulness
-from netgraph.analysis.circuits.protocol import CircuitNetwork, Mask
-from netgraph.analysis.circuits.saving import save
-from netgraph.analysis.circuits.selection import METHODS, count_edges
-from netgraph.analysis.circuits.targets import of_interest, resolve, take
-from netgraph.analysis.paths import paths
+from netgraph.analysis.circuits import selection
+from netgraph.analysis.circuits.acdc import acdc
+from netgraph.analysis.circuits.by_paths import strongest_paths
+from netgraph.analysis.circuits.dangling import Ways
+from netgraph.analysis.circuits.judging import Judge
+from netgraph.analysis.circuits.protocol import CircuitNetwork
+from netgraph.analysis.circuits.ranking import sizes
+from netgraph.analysis.circuits.result import Circuit
+from netgraph.analysis.circuits.selection import ORDERS, Chosen, Question
+from netgraph.analysis.circuits.targets import Target, label_array, resolve, take
 from netgraph.errors import AnalysisError, unknown
-from netgraph.graph.blocks import listed
+from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
 
-SCORES: dict[str, str] = {
-    "attribution": "|mean over the inputs of w·a·∂target/∂z|, the frozen flow of the edge (Bach et al. 2015, LRP-0)",
-    "weight": "|w|, whatever the inputs: the baseline",
+Array = np.ndarray[Any, Any]
+
+METHODS: dict[str, str] = {
+    "greedy": "growing from the target: always the largest |score| that enters what is there (Hanna et al. 2024)",
+    "top": "the largest |score|",
+    "threshold": "every |score| of at least threshold=",
+    "cumulative": "the largest |score| until they hold share= of their sum",
+    "paths": "the strongest paths, by attribution",
+    "acdc": "edges whose removal, one after the other, moves the target by threshold= (τ) or more (Conmy et al. 2023)",
 }
-"""Name of a score, which is the edge column it is read from, and what it says."""
+"""Name of a method, and which edges it keeps."""
 GRANULARITIES = ("channel", "unit")
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Circuit:
-    """The edges that carry a target, with what they were chosen by.
-
-    Attributes
-    ----------
-    graph : exactly the chosen edges and their vertices.
-    settings : target, score, method, corrupted, granularity, edges asked for, before and after dangling ones went.
-    whole : the graph that was chosen from.
-    masks : which edges of ``whole`` were chosen, an array per block in the block's layout.
-    block_scores : the signed score of every edge of ``whole``, an array per block in the block's layout.
-    """
-
-    graph: Graph
-    settings: Mapping[str, Any]
-    whole: Graph
-    masks: tuple[Mask, ...]
-    block_scores: tuple[Any, ...]
-    _net: CircuitNetwork
-    _inputs: Any
-    _labels: Any
-    _output: str | None
-
-    def __len__(self) -> int:
-        """Number of edges."""
-        return count_edges(self.whole, self.masks)
-
-    def __repr__(self) -> str:
-        s = self.settings
-        return (
-            f"<Circuit for {s['target_name']}: {len(self):,} of {len(self.whole.edges):,} edges, {self.graph.n:,} of "
-            f"{self.whole.n:,} vertices, score {s['score']!r}, method {s['method']!r}>"
-        )
-
-    @cached_property
-    def scores(self) -> pd.DataFrame:
-        """The chosen edges, largest |score| first: ``source``, ``target``, ``score``, ``weight``."""
-        ids, parts = self.whole.ids, []
-        for block, mask, score in zip(self.whole.blocks, self.masks, self.block_scores, strict=True):
-            rows, columns = _where(mask)
-            parts.append(
-                pd.DataFrame(
-                    {
-                        "source": ids[columns + self.whole.layer(block.source).start],
-                        "target": ids[rows + self.whole.layer(block.target).start],
-                        "score": _picked(score, mask),
-                        "weight": _picked(block.weight, mask),
-                    }
-                )
-            )
-        table = pd.concat(parts, ignore_index=True)
-        order = np.argsort(-table["score"].abs().to_numpy(), kind="stable")
-        return table.iloc[order].reset_index(drop=True)
-
-    @cached_property
-    def evidence(self) -> Evidence:
-        """The evidence on the inputs that the circuit was made from; :func:`faithfulness` takes held-out ones."""
-        return faithfulness(self, self._net, self._inputs, self._labels, self.settings["corrupted"])
-
-    def paths(self, k: int = 1000, target: str | None = None, **options: Any) -> pd.DataFrame:
-        """The strongest paths inside the circuit, by :func:`netgraph.paths`; to the target's output unless told."""
-        end = target or self._output
-        if end is None:
-            raise AnalysisError("no layer of this graph stands for the logits: name the vertex, paths(target=…)")
-        return paths(self.graph, end, k=k, **{"weight": "attribution", **options})
-
-    def save(self, directory: str | os.PathLike[str]) -> Path:
-        """Writes the circuit into a folder: the tables of its graph, and ``circuit.json`` with settings and evidence.
-
-        The folder appears whole or not at all; one that holds other files is refused.
-        """
-        return save(self, directory)
 
 
 def circuit(
@@ -110,32 +41,51 @@ def circuit(
     inputs: Any,
     labels: Any = None,
     target: Any = None,
-    corrupted: str = "mean",
-    score: str = "attribution",
-    method: str = "top",
-    edges: int = 200,
+    corrupted: Any = "mean",
+    score: str = "mask_ig",
+    method: str = "greedy",
+    edges: float = 200,
     granularity: str = "channel",
+    *,
+    faithfulness: float | None = None,
+    threshold: float | None = None,
+    share: float | None = None,
+    held_out: Any = None,
+    reference: Any = None,
+    seed: int = 0,
+    progress: Any = None,
+    **scoring: Any,
 ) -> Circuit:
-    """Finds the edges that carry a target: scores every edge, keeps the best, drops those that lead nowhere.
+    """Finds the edges that carry a target, and keeps what is needed to judge them.
 
     Parameters
     ----------
     net : a traced network.
-    inputs : (N, …). With labels, the edges are scored on the inputs of the target's class; the evidence is measured on
-        all of them.
-    labels : (N,) class numbers, or None.
+    inputs : (N, …). The edges are scored on those that the target is for: the members of its class, otherwise all.
+    labels : (N,) class numbers; None takes the network's own predictions.
     target : a class number (its centred logit: the logit minus the mean of the others), ("logit", c) for the raw one,
-        (a, b) for a difference of two, None for a network with a single output.
-    corrupted : what ablated edges carry in the evidence: "mean" or "zero".
-    score : "attribution" (the frozen flow, mean over the inputs) or "weight".
-    method : "top": the edges of largest |score|.
-    edges : how many to keep, counted after dangling edges are dropped where that can be met; ``settings`` says what
-        came of it (``edges_before``, ``edges_after``).
+        (a, b) for a difference of two, "label" (or "prediction") for every input's own class, a class per input, a
+        vertex id, a function of the outputs that gives a number per input; None for a network with a single output.
+    corrupted : what cut edges carry, in the score as in the evidence: "mean" of their source over ``reference``,
+        "zero", "resample" (its value at another input), or inputs of the same number, a counterfactual for each.
+    score : "mask_ig", or any other of ``Network.edge_scores``. Edges are ranked by their |signed mean|; one whose
+        shares cancel over the inputs comes before those that do nothing.
+    method : "greedy", "top", "threshold" (every |score| of at least ``threshold``), "cumulative" (``share`` of
+        Σ|score|), "paths" (the strongest by attribution) or "acdc" (``threshold`` is its τ: a run for every edge).
+    edges : how many to keep, counted after dangling edges are dropped where that can be met, or, below 1, which share
+        of all; ``settings`` says what came of it (``edges_before``, ``edges_after``).
     granularity : "channel" (a kernel is an edge) or "unit".
+    faithfulness : instead of ``edges``: the smallest circuit found that is faithful to this, on ``inputs``.
+    held_out : (inputs, labels or None) that the evidence is measured on, or a share of ``inputs`` that is set aside for
+        it (drawn by ``seed``); by default it is measured on ``inputs`` themselves, and says so.
+    reference : (M, …) inputs that means and resampled activations come from; by default ``inputs``.
+    seed : of every draw. The same seed gives the same circuit.
+    progress : True for bars on stderr, or a function of (done, in all).
+    scoring : ``metric``, ``steps``, ``epsilon``, ``absolute`` of ``Network.edge_scores``.
 
     Returns
     -------
-    Circuit : ``graph``, ``scores``, ``settings``, ``evidence``, ``paths()``, ``save(directory)``.
+    Circuit : ``graph``, ``scores``, ``settings``, ``evidence``, ``paths()``, ``vertices()``, ``save(directory)``.
 
     Raises
     ------
@@ -149,60 +99,163 @@ def circuit(
     >>> model.weight.data = torch.eye(2)
     >>> found = ng.circuit(ng.trace(model, (2,)), torch.eye(2), labels=[0, 1], target=0, edges=1)
     >>> found
-    <Circuit for centred logit 0: 1 of 2 edges, 2 of 4 vertices, score 'attribution', method 'top'>
+    <Circuit for centred logit 0: 1 of 2 edges, 2 of 4 vertices, score 'mask_ig', method 'greedy'>
     >>> round(found.evidence.faithfulness, 3)  # x1 still speaks for class 0; x2, at its mean, no longer against it
     0.5
     """
-    for kind, name, known in (
-        ("score", score, SCORES),
-        ("method", method, METHODS),
-        ("granularity", granularity, GRANULARITIES),
-    ):
+    for kind, name, known in (("method", method, METHODS), ("granularity", granularity, GRANULARITIES)):
         if name not in known:
             raise unknown(kind, name, known)
-    check_corrupted(corrupted)
+    inputs, labels, corrupted, judged_on = _held_out(net, inputs, labels, corrupted, held_out, seed)
     logits = net.outputs(inputs)
-    aim = resolve(target, logits.shape[1])
-    rows = of_interest(aim, labels, len(logits))
-    whole = net.graph(granularity=granularity, inputs=take(inputs, rows, len(logits)), target=aim.graph_target)
-    scores = tuple(block.operator(score) for block in whole.blocks)
-    chosen = METHODS[method](whole, scores, edges)
-    part = whole.select(edges=chosen.masks)
+    aim = resolve(target, logits, labels)
+    count = len(logits)
+    paired = not isinstance(corrupted, str)
+    whole = net.edge_scores(
+        take(inputs, aim.rows, count),
+        score,
+        aim.of(aim.rows),
+        granularity,
+        corrupted=take(corrupted, aim.rows, count) if paired else corrupted,
+        reference=reference if reference is not None or corrupted == "zero" or paired else inputs,
+        flows=True,
+        seed=seed,
+        progress=progress,
+        **scoring,
+    ).unrolled()
+    flat = FlatEdges(whole)
+    absolute = flat.values("abs_score") if scoring.get("absolute", True) else None
+    ends = _ends(whole, aim)
+    question = Question(flat, sizes(flat, flat.values("score"), absolute), Ways(flat, ends))
+    order = ORDERS.get(method, ORDERS["top"])(question)
+
+    def judge() -> Judge:
+        return Judge(net, whole, inputs, labels, target, corrupted, reference, seed)
+
+    wanted = _how_many(edges, int(np.count_nonzero(flat.real)))
+    chosen = _chosen(method, question, order, wanted, faithfulness, threshold, share, judge, aim, logits.shape[1])
     settings = {
         "target": target,
         "target_name": aim.name,
         "score": score,
+        "metric": whole.meta.get("metric"),
         "method": method,
-        "corrupted": corrupted,
+        "corrupted": "counterfactual" if paired else corrupted,
         "granularity": granularity,
-        "inputs": len(logits),
-        "inputs_scored": len(rows),
-        "edges_asked": edges,
+        "inputs": count,
+        "inputs_scored": len(aim.rows),
+        "edges_asked": edges if faithfulness is None and method not in ("threshold", "cumulative", "acdc") else None,
+        "faithfulness_asked": faithfulness,
+        "threshold": threshold,
+        "share": share,
         "edges_before": chosen.before,
-        "edges_after": count_edges(whole, chosen.masks),
-        "edges_total": len(whole.edges),
+        "edges_after": len(chosen.edges),
+        "edges_total": int(np.count_nonzero(flat.real)),
+        "seed": seed,
+        **scoring,
     }
-    output = _output_vertex(whole, aim.output, logits.shape[1])
-    return Circuit(part, settings, whole, chosen.masks, scores, net, inputs, labels, output)
+    own = aim.vertex or output_vertex(whole, aim.output, logits.shape[1])
+    where = "" if judged_on else " that it was found with"
+    judged_on = judged_on or (inputs, labels, corrupted)
+    return Circuit(settings, question, order, chosen.edges, net, judged_on, reference, where, own)
 
 
-def _output_vertex(graph: Graph, number: int, outputs: int) -> str | None:
+def _chosen(
+    method: str,
+    question: Question,
+    order: Array,
+    wanted: int,
+    faithfulness: float | None,
+    threshold: float | None,
+    share: float | None,
+    judge: Callable[[], Judge],
+    aim: Target,
+    outputs: int,
+) -> Chosen:
+    """What a method keeps, by the number that it goes by."""
+    for name, value, mine in (
+        ("threshold", threshold, method in ("threshold", "acdc")),
+        ("share", share, method == "cumulative"),
+    ):
+        if mine and value is None:
+            raise AnalysisError(f"method {method!r} goes by {name}=: pass one")
+        if value is not None and not mine:
+            raise AnalysisError(f"{name}= is of no use to method {method!r}")
+    if faithfulness is not None:
+        if method not in ORDERS:
+            raise AnalysisError(f"faithfulness= is searched along an order: method='greedy' or 'top', not {method!r}")
+        judging = judge()
+        return selection.faithful(question, order, faithfulness, lambda edges: judging.faithfulness(judging.run(edges)))
+    if method == "threshold":
+        assert threshold is not None
+        return selection.threshold(question, threshold)
+    if method == "cumulative":
+        assert share is not None
+        return selection.cumulative(question, share)
+    if method == "acdc":
+        assert threshold is not None
+        judging = judge()
+        return acdc(question, judging, threshold)
+    if method == "paths":
+        graph = question.edges.graph
+        vertices = [str(graph.ids[v]) for v in question.ways.ends]
+        own = output_vertex(graph, aim.output, outputs)
+        return strongest_paths(question, vertices if own is None else own, wanted)
+    return selection.first(question, order, wanted)
+
+
+def _how_many(edges: Any, total: int) -> int:
+    if isinstance(edges, Integral):
+        return int(edges)
+    if isinstance(edges, float) and 0 < edges <= 1:
+        return max(1, round(edges * total))
+    raise AnalysisError(f"edges={edges!r}: expected a number of edges, or a share of all of them above 0 and up to 1.0")
+
+
+def _ends(graph: Graph, aim: Target) -> list[int] | None:
+    """The vertex where ways end, where it is no output."""
+    if aim.vertex is None:
+        return None
+    found = np.flatnonzero(graph.ids == aim.vertex)
+    if len(found) == 0:
+        raise unknown("vertex", aim.vertex, graph.ids.tolist())
+    return found.tolist()
+
+
+def _held_out(
+    net: CircuitNetwork, inputs: Any, labels: Any, corrupted: Any, held_out: Any, seed: int
+) -> tuple[Any, Any, Any, tuple[Any, Any, Any] | None]:
+    """(inputs, labels, corrupted) to score, and those that are set aside for the evidence, or None."""
+    if held_out is None:
+        return inputs, labels, corrupted, None
+    if isinstance(held_out, (tuple, list)) and len(held_out) in (2, 3):
+        if not isinstance(corrupted, str) and len(held_out) == 2:
+            raise AnalysisError(
+                "corrupted= holds counterfactuals for inputs=; held_out= needs its own: (inputs, labels, corrupted)"
+            )
+        other = held_out[2] if len(held_out) == 3 else corrupted
+        return inputs, labels, corrupted, (held_out[0], held_out[1], other)
+    if not isinstance(held_out, float) or not 0 < held_out < 1:
+        raise AnalysisError(
+            f"held_out={held_out!r}: expected (inputs, labels), or a share of the inputs between 0 and 1"
+        )
+    count = len(net.outputs(inputs))
+    if count < 2:
+        raise AnalysisError(f"held_out={held_out} of {count} input leaves none to score: pass more inputs")
+    order = np.random.default_rng([seed, count]).permutation(count)
+    aside = min(max(round(held_out * count), 1), count - 1)
+    parts = []
+    for rows in (np.sort(order[aside:]), np.sort(order[:aside])):
+        its = None if labels is None else label_array(labels, count)[rows]
+        other = corrupted if isinstance(corrupted, str) else take(corrupted, rows, count)
+        parts.append((take(inputs, rows, count), its, other))
+    return (*parts[0], parts[1])
+
+
+def output_vertex(graph: Graph, number: int | None, outputs: int) -> str | None:
     """The vertex of a logit: in the last layer that nothing reads and that has one vertex per logit."""
     read = {block.source for block in graph.blocks}
     for layer in reversed(graph.layers):
-        if layer.name not in read and layer.size == outputs:
+        if number is not None and layer.name not in read and layer.size == outputs:
             return str(graph.ids[layer.start + number])
     return None
-
-
-def _where(mask: Mask) -> tuple[Any, Any]:
-    if not sp.issparse(mask):
-        rows, columns = np.nonzero(mask)
-        return rows, columns
-    rows = np.repeat(np.arange(mask.shape[0]), np.diff(mask.indptr))
-    return rows[mask.data], mask.indices[mask.data]
-
-
-def _picked(operator: Any, mask: Mask) -> Any:
-    operator = listed(operator)
-    return operator.data[mask.data] if sp.issparse(mask) else operator[mask]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,26 +14,57 @@ Outputs = npt.NDArray[np.floating[Any]]
 """(inputs, outputs); logits, a final softmax left out."""
 Mask = Any
 """Which edges of a block are kept: an array of the block's shape, or a ``csr_array`` of the block's own structure."""
+Flat = npt.NDArray[Any]
+"""A number for every entry of every block, in their order."""
+
+
+class Outcome(Protocol):
+    """What a run gave."""
+
+    @property
+    def logits(self) -> Outputs:
+        """(inputs, outputs)."""
+        ...
+
+    @property
+    def values(self) -> Any:
+        """(inputs,) of the target; None where none was asked for."""
+        ...
+
+
+class Runs(Protocol):
+    """A network at some inputs, to be run with any of its edges cut."""
+
+    size: int
+    inputs: int
+    corrupted: str
+
+    def run(self, kept: Any = None, target: Any = None) -> Outcome:
+        """One forward pass; ``kept``: (size,) 1 where an edge stays, None cuts nothing."""
+        ...
+
+    def of_vertices(self, kept: Any) -> Flat:
+        """(size,) from (n,) vertices: a vertex is cut by cutting every edge that leaves it."""
+        ...
 
 
 class CircuitNetwork(Protocol):
     """The part of ``netgraph.Network`` that circuits use."""
 
-    def graph(self, *, granularity: str, inputs: Any, target: Any) -> Graph:
-        """The graph at these inputs: ``attribution`` on its edges, the mean over the inputs."""
+    def graph(self, granularity: str = ..., *, inputs: Any = ..., target: Any = ...) -> Graph:
+        """The graph, at some inputs: ``attribution`` on its edges, the mean over the inputs."""
         ...
 
     def outputs(self, inputs: Any) -> Outputs:
         """The logits."""
         ...
 
-    def masked(
-        self,
-        inputs: Any,
-        masks: Sequence[Mask | None],
-        granularity: str = "channel",
-        corrupted: str = "mean",
-        reference: Any = None,
-    ) -> Outputs:
-        """The logits while every edge whose mask is 0 carries its source's corrupted activation; None keeps a block."""
+    @property
+    def edge_scores(self) -> Callable[..., Graph]:
+        """(inputs, score, target, granularity …): the graph with ``score`` and ``abs_score`` on its edges."""
+        ...
+
+    @property
+    def masked_runs(self) -> Callable[..., Runs]:
+        """(inputs, granularity, corrupted …): runs with edges cut."""
         ...

@@ -19,7 +19,7 @@ from netgraph.graph.formats.swap import replacing
 
 if TYPE_CHECKING:
     from netgraph.analysis.circuits.evidence import Evidence
-    from netgraph.analysis.circuits.finding import Circuit
+    from netgraph.analysis.circuits.result import Circuit
 
 REPORT = "circuit.json"
 
@@ -50,8 +50,9 @@ def _check(folder: Path) -> None:
 def _as_dict(evidence: Evidence) -> dict[str, Any]:
     result = {name: value for name, value in vars(evidence).items() if not isinstance(value, pd.DataFrame)}
     result["baselines"] = evidence.baselines.to_dict("index")
-    if evidence.curve is not None:
+    if evidence.curve is not None and evidence.areas is not None:
         result["curve"] = evidence.curve.to_dict("records")
+        result["areas"] = evidence.areas.to_dict("index")
     return result
 
 

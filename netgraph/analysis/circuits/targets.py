@@ -1,8 +1,7 @@
-"""What a circuit is a circuit *for*: a number per input, read off the logits."""
+"""What a circuit is a circuit *for*: a number per input, and the inputs that it is about."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -13,8 +12,10 @@ import numpy.typing as npt
 from netgraph.analysis.circuits.protocol import Outputs
 from netgraph.errors import AnalysisError
 
-Vector = npt.NDArray[np.float64]
-ACCEPTED = 'a class number c, ("logit", c), ("centred", c), a pair of classes (a, b), or None for a single output'
+ACCEPTED = (
+    'a class number c, ("logit", c), ("centred", c), a pair of classes (a, b), "label", "prediction", a class per '
+    "input, a vertex id, a function of the outputs, or None for a single output"
+)
 
 
 @dataclass(frozen=True)
@@ -25,60 +26,98 @@ class Target:
     ----------
     name : in words.
     number : the class that is aimed at, or None.
-    graph_target : what ``net.graph(target=…)`` takes for it.
-    metric : logits (inputs, outputs) -> (inputs,).
-    output : which output vertex stands for it.
+    asked : what ``net.graph(target=…)`` and ``net.masked_runs(…).run(…, target)`` take for it; a class per input stands
+        for all inputs.
+    rows : numbers of the inputs that the circuit is for.
+    classes : (inputs,) the class that each input ought to be called; None where the outputs are no classes.
+    output : which output vertex stands for it; None where several do.
+    vertex : the id of a vertex that is no output, or None.
+    about_all : all inputs count alike: a vertex, or a function of the outputs.
     """
 
     name: str
     number: int | None
-    graph_target: Any
-    metric: Callable[[Outputs], Vector]
-    output: int
+    asked: Any
+    rows: npt.NDArray[np.int64]
+    classes: npt.NDArray[Any] | None
+    output: int | None = None
+    vertex: str | None = None
+    about_all: bool = False
+
+    def of(self, rows: npt.NDArray[np.int64]) -> Any:
+        """``asked`` of some of the inputs."""
+        if isinstance(self.asked, tuple) and isinstance(self.asked[1], np.ndarray):
+            return (self.asked[0], self.asked[1][rows])
+        return self.asked
 
 
-def resolve(target: Any, outputs: int) -> Target:
-    """The metric of a target. A class number means its *centred* logit: the logit minus the mean of the others.
+def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
+    """The metric of a target, and the inputs that it is for: those labelled (or called) its class, otherwise all.
 
-    A raw logit judged on its own class alone misleads: it can be kept in full while other inputs are called that
-    class too.
+    A class number means its *centred* logit: the logit minus the mean of the others. A raw logit judged on its own
+    class alone misleads: it can be kept in full while other inputs are called that class too.
     """
+    count, outputs = logits.shape
+    called = logits.argmax(axis=1)
+    classes = (called if labels is None else label_array(labels, count)) if outputs > 1 else None
+    every = np.arange(count)
+    if callable(target):
+        name = getattr(target, "__name__", "a function of the outputs")
+        return Target(name, None, target, every, classes, about_all=True)
+    if isinstance(target, str) and ":" in target:
+        return Target(target, None, target, every, classes, vertex=target, about_all=True)
+    if isinstance(target, str) or (np.ndim(target) == 1 and not isinstance(target, tuple)):
+        return _of_each(target, outputs, called, classes, labels, count)
     if target is None:
         if outputs != 1:
             raise AnalysisError(
                 f"the network has {outputs} outputs: say which one the circuit is for, target={ACCEPTED}"
             )
-        return Target("the output", None, None, lambda logits: _column(logits, 0), 0)
-    if _is_class(target):
-        if outputs == 1:
-            number = _class(target, outputs)
-            return Target("the output", None, number, lambda logits: _column(logits, number), number)
-        return _centred(_class(target, outputs), outputs)
-    if isinstance(target, tuple) and len(target) == 2 and _is_class(target[1]):
-        second = _class(target[1], outputs)
-        if target[0] == "logit":
-            return Target(f"logit {second}", second, second, lambda logits: _column(logits, second), second)
-        if target[0] == "centred" and outputs > 1:
-            return _centred(second, outputs)
-        if _is_class(target[0]):
-            first = _class(target[0], outputs)
-            return Target(
-                f"logit {first} minus logit {second}",
-                first,
-                (first, second),
-                lambda logits: _column(logits, first) - _column(logits, second),
-                first,
-            )
+        return Target("the output", None, 0, every, None, 0)
+    if _is_class(target) or (isinstance(target, tuple) and len(target) == 2 and _is_class(target[1])):
+        how, number = target if isinstance(target, tuple) else ("centred", target)
+        second = _class(number, outputs)
+        about = every if classes is None else _members(second, classes, labels)
+        if outputs == 1 and how in ("centred", "logit"):
+            return Target("the output", None, second, every, None, second)
+        if how == "logit":
+            return Target(f"logit {second}", second, second, about, classes, second)
+        if how == "centred":
+            return Target(f"centred logit {second}", second, ("centred", second), about, classes, second)
+        if _is_class(how):
+            first = _class(how, outputs)
+            name = f"logit {first} minus logit {second}"
+            about = every if classes is None else _members(first, classes, labels)
+            return Target(name, first, (first, second), about, classes, first)
     raise AnalysisError(f"target={target!r} is none that a circuit can be judged by; expected {ACCEPTED}")
 
 
-def _centred(number: int, outputs: int) -> Target:
-    def metric(logits: Outputs) -> Vector:
-        own = _column(logits, number)
-        others: Vector = logits.sum(axis=1, dtype=np.float64) - own
-        return np.asarray(own - others / (outputs - 1))
+def _of_each(target: Any, outputs: int, called: npt.NDArray[Any], classes: Any, labels: Any, count: int) -> Target:
+    """Every input its own class."""
+    if outputs < 2:
+        raise AnalysisError(f"target={target!r} is a class per input, and the network has a single output")
+    if isinstance(target, str):
+        if target not in ("label", "prediction"):
+            raise AnalysisError(f"target={target!r} is none that a circuit can be judged by; expected {ACCEPTED}")
+        if target == "label" and labels is None:
+            raise AnalysisError("target='label' needs a label for each input: pass labels=")
+        own, name = (classes, "the label's logit") if target == "label" else (called, "the prediction's logit")
+    else:
+        own, name = label_array(target, count), "the logit of a class per input"
+    own = np.asarray(own).astype(np.int64)
+    for number in (own.min(initial=0), own.max(initial=0)):
+        _class(number, outputs)
+    return Target(f"{name}, centred", None, ("centred", own), np.arange(count), classes)
 
-    return Target(f"centred logit {number}", number, ("centred", number), metric, number)
+
+def _members(number: int, classes: npt.NDArray[Any], labels: Any) -> npt.NDArray[np.int64]:
+    found = np.flatnonzero(classes == number)
+    if len(found) == 0:
+        what = "has the label" if labels is not None else "is called"
+        raise AnalysisError(
+            f"none of the {len(classes)} inputs {what} {number}: a circuit for that class needs at least one"
+        )
+    return found
 
 
 def _is_class(value: Any) -> bool:
@@ -91,22 +130,6 @@ def _class(value: Any, outputs: int) -> int:
     return int(value)
 
 
-def _column(logits: Outputs, number: int) -> Vector:
-    return np.asarray(logits[:, number], dtype=np.float64)
-
-
-def of_interest(target: Target, labels: Any, count: int) -> npt.NDArray[np.int64]:
-    """Numbers of the inputs that the circuit is for: those labelled with its class; without labels, all."""
-    if labels is None or target.number is None:
-        return np.arange(count)
-    found = np.flatnonzero(label_array(labels, count) == target.number)
-    if len(found) == 0:
-        raise AnalysisError(
-            f"none of the {count} inputs has the label {target.number}: a circuit for that class needs at least one"
-        )
-    return found
-
-
 def label_array(labels: Any, count: int) -> npt.NDArray[Any]:
     """Labels as an array, checked against the number of inputs."""
     array = np.asarray(labels)
@@ -117,8 +140,10 @@ def label_array(labels: Any, count: int) -> npt.NDArray[Any]:
 
 def take(inputs: Any, rows: npt.NDArray[np.int64], count: int) -> Any:
     """Some of the inputs: of an array, a tensor, nested lists of numbers, or a tuple of arrays or tensors."""
-    if len(rows) == count:
+    if len(rows) == count and np.array_equal(rows, np.arange(count)):
         return inputs
+    if isinstance(inputs, dict):
+        return {name: part[rows] for name, part in inputs.items()}
     if isinstance(inputs, (tuple, list)):
         several = all(hasattr(part, "shape") for part in inputs)
         return type(inputs)(part[rows] for part in inputs) if several else np.asarray(inputs)[rows]
