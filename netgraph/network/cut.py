@@ -46,8 +46,11 @@ class Cut:
     def through(
         self, x: torch.Tensor, weight: torch.Tensor, op: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
     ) -> torch.Tensor:
-        """op(x − base, W ⊙ kept) + op(base, W): the joint's product with its edges cut one by one."""
+        """op(a′, W ⊙ (1 − kept)) + op(a, W ⊙ kept): the joint's product with its edges cut one by one."""
         assert isinstance(self.kept, torch.Tensor)
+        mine, base = weight * self.kept, self.base[0]
+        if base.numel() < x.numel():  # one value for all inputs
+            return op(x, mine) + op(base, weight - mine)
         if self.product is None:
-            self.product = op(self.base[0], weight)
-        return op(x - self.base[0], weight * self.kept) + self.product
+            self.product = op(base, weight)
+        return op(x - base, mine) + self.product
