@@ -22,6 +22,7 @@ refuse_namesake()
 _HOME = {
     "trace": "netgraph.network.trace",
     "Network": "netgraph.network.network",
+    "edit": "netgraph.network.edit",
     "load_network": "netgraph.network.load",
     "load_torchvision": "netgraph.network.vision",
     "register_operation": "netgraph.network.operations.register",
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from netgraph.graph.graph import Block as Block
     from netgraph.graph.graph import Graph as Graph
     from netgraph.graph.graph import Layer as Layer
+    from netgraph.network.edit import edit as edit
     from netgraph.network.load import load_network as load_network
     from netgraph.network.network import Network as Network
     from netgraph.network.operations.register import register_operation as register_operation

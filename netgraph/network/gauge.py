@@ -74,7 +74,7 @@ def anchored(numbering: Numbering) -> Array:
             fixed[layer.start : layer.start + layer.size] = True
     output = [s for _, s in numbering.tape.output.slots if s in numbering.forms]
     given_back = [numbering.forms[s].numbers for s in (*output, numbering.tape.logits_slot)]
-    for numbers in (*given_back, *numbering.held, *_read_aside(numbering)):
+    for numbers in (*given_back, *numbering.held, *read_aside(numbering)):
         fixed[numbers[numbers >= 0].numpy()] = True
     for curve, form in numbering.curves:
         bent = ~homogeneous(curve, len(form.shape))
@@ -100,7 +100,7 @@ def homogeneous(curve: Curve, rank: int = 0) -> torch.Tensor:
     return holds
 
 
-def _read_aside(numbering: Numbering) -> list[torch.Tensor]:
+def read_aside(numbering: Numbering) -> list[torch.Tensor]:
     """Numbers of the values that calls read through which nothing flows: they decide what is held fixed.
 
     Where such a call only moves values, what it makes is followed: of queries, keys and values that one projection
