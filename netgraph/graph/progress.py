@@ -16,3 +16,23 @@ def bar(total: int | None, what: str) -> Iterator[Callable[[int], object]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(what, total=total)
         yield lambda n: shown.advance(task, n)
+
+
+@contextmanager
+def counted(
+    progress: Callable[[int, int], object] | bool | None, total: int, what: str
+) -> Iterator[Callable[[], object]]:
+    """Gives what to call after each of ``total`` runs: True draws a bar, a function is told (done, in all)."""
+    if progress is True:
+        with bar(total, what) as advance:
+            yield lambda: advance(1)
+        return
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        if callable(progress):
+            progress(done, total)
+
+    yield tick

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from netgraph.analysis.circuits.protocol import CircuitNetwork
 from netgraph.analysis.circuits.ranking import sizes
 from netgraph.analysis.circuits.selection import ORDERS, Question, first
 from netgraph.errors import AnalysisError
-from netgraph.graph.progress import bar
+from netgraph.graph.progress import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -215,7 +214,7 @@ def judged(
     every = np.flatnonzero(edges.real)
     probed = np.random.default_rng([seed, 0]).permutation(chosen)[:probes]
     total = 3 + samples + len(probed) + (len(SHARES) * (2 + samples) if curve else 0)
-    with _reported(progress, total) as tick:
+    with counted(progress, total, "evidence") as tick:
 
         def run(edges_kept: Array) -> Any:
             tick()
@@ -304,21 +303,3 @@ def _curve(
         for name, values in found.items()
     }
     return points, pd.DataFrame(areas).T
-
-
-@contextmanager
-def _reported(progress: Progress | bool, total: int) -> Iterator[Callable[[], object]]:
-    """Gives what to call after each run."""
-    if progress is True:
-        with bar(total, "evidence") as advance:
-            yield lambda: advance(1)
-        return
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        if callable(progress):
-            progress(done, total)
-
-    yield tick
