@@ -275,7 +275,8 @@ class Edit:
                 through = entering(self.following, self.uses, layer, rows[span], added[span], gained)
                 by = wishes.outer(joint, wishes.columns(joint, x, scale), wishes.rows(joint, through.rows))
                 if through.bias is not None:
-                    check_registrable(self.model, call.module, layer.name)
+                    times_used = sum(reader.module == call.module for reader in self.uses.readers(joint.weight))
+                    check_registrable(self.model, call.module, layer.name, times_used)
                     biases[call.module] = wishes.rows(joint, through.bias)
             except Tied as tied:
                 raise Tied(str(tied), left) from None

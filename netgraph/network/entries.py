@@ -167,18 +167,18 @@ def _fitted(layer: Vertices, step: Step, shape: tuple[int, ...], values: torch.T
     return low
 
 
-def check_registrable(model: nn.Module, module: str, layer: str) -> None:
+def check_registrable(model: nn.Module, module: str, layer: str, used: int) -> None:
     """Refuse a layer that cannot be given a bias.
 
     Raises
     ------
-    Tied : it is no nn.Linear or convolution that was called as a module.
+    Tied : it is no nn.Linear or convolution that was called as a module, once (``used`` times).
     """
     held = dict(model.named_modules()).get(module)
-    if not isinstance(held, (nn.Linear, nn.modules.conv._ConvNd)) or held.bias is not None:
+    if not isinstance(held, (nn.Linear, nn.modules.conv._ConvNd)) or held.bias is not None or used > 1:
         raise Tied(
-            f"layer {layer!r} has no bias, which the shift would go into, and is no nn.Linear or convolution that "
-            "could be given one. Make it with bias=True (and set it to 0)"
+            f"layer {layer!r} has no bias, which the shift would go into, and is no nn.Linear or convolution, used "
+            "once, that could be given one. Make it with bias=True (and set it to 0)"
         )
 
 

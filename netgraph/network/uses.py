@@ -65,7 +65,7 @@ class Mirror:
         """A tape whose constants are the copies."""
         held = {s: self(t) for s, t in tape.constants.items()}
         copies = {(memory, _memory(t)) for (memory, _), t in self._known.items()}
-        owners = {name: {copy for memory, copy in copies if memory in own} for name, own in tape.owners.items()}
+        owners = {name: own | {copy for memory, copy in copies if memory in own} for name, own in tape.owners.items()}
         return replace(tape, constants=held, owners=owners)
 
 
@@ -97,6 +97,10 @@ class Uses:
     def holds(self, tensor: Any) -> bool:
         """Whether a tensor is a parameter or buffer of the model, or a view of one."""
         return isinstance(tensor, torch.Tensor) and not tensor.is_meta and _memory(tensor) in self.named
+
+    def readers(self, tensor: torch.Tensor) -> list[Call]:
+        """The calls that read the memory of a parameter."""
+        return [call for call, _ in self.uses[_memory(tensor)]]
 
     def name(self, tensor: torch.Tensor) -> str:
         """Name of the parameter that a tensor is (a view of)."""
