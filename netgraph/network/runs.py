@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
+from netgraph.errors import AnalysisError
 from netgraph.graph.graph import Graph
 from netgraph.network.corruption import HELD, Corruption
 from netgraph.network.cut import Cut
@@ -34,7 +35,7 @@ class MaskedRuns:
     """A network at some inputs, to be run with any of its edges cut. Made by ``Network.masked_runs``.
 
     What runs have in common is worked out once: what cut edges carry, what the joints make of that, and everything
-    that is played before the first cut.
+    that is played before the first cut. The network is as it was when this was made.
 
     Attributes
     ----------
@@ -54,11 +55,12 @@ class MaskedRuns:
         seed: int = 0,
         graph: Graph | None = None,
     ) -> None:
-        self._net, self.inputs = net, len(given[0])
+        self._dtype, self.inputs = net.dtype, len(given[0])
         self._numbering = net.programs.numbering(granularity, given)
         self._edges = Edges(self._numbering, net.graph(granularity) if graph is None else graph)
         self._corruption = Corruption(net, self._numbering, given, corrupted, reference, seed)
         self.size, self.corrupted = self._edges.size, self._corruption.name
+        self._tapes = [net.programs.tape(batch, self._numbering) for batch in self._corruption.batches]
         self._products: dict[tuple[int, At], Any] = {}
         self._known: dict[int, Mapping[int, Any]] = {}
         self._bytes = 0
@@ -73,7 +75,11 @@ class MaskedRuns:
 
     def of_vertices(self, kept: Array) -> Array:
         """(size,) from (n,) shares of the vertices: a vertex is cut by cutting every edge that leaves it."""
-        shares: Array = np.asarray(kept, dtype=np.float64)[self._edges.source]
+        n = self._edges.graph.n
+        given = np.asarray(kept, dtype=np.float64)
+        if given.shape != (n,):
+            raise AnalysisError(f"shares of shape {given.shape} for {n} vertices: pass one for each, in their order")
+        shares: Array = given[self._edges.source]
         return shares
 
     def run(self, kept: Array | None = None, target: Any = None) -> Outcome:
@@ -86,6 +92,10 @@ class MaskedRuns:
         target : what else is read off, as in ``Network.graph``; None: nothing.
         """
         kept = np.ones(self.size) if kept is None else np.asarray(kept)
+        if kept.shape != (self.size,):
+            raise AnalysisError(
+                f"shares of shape {kept.shape} for {self.size} entries: pass one for each (flat() makes them of masks)"
+            )
         steps = self._edges.cut(kept)
         logits, values, first = [], [], 0
         for number, batch in enumerate(self._corruption.batches):
@@ -101,15 +111,15 @@ class MaskedRuns:
     def _play(
         self, number: int, batch: list[torch.Tensor], kept: Array, steps: list[At], target: Any
     ) -> tuple[torch.Tensor, Array | None]:
-        net, device = self._net, batch[0].device
+        device = batch[0].device
         base = self._corruption.of(number) if steps else {}
         cuts = {}
         for at in steps:
             key = (0 if self._corruption.other is None else number, at)
-            mask = self._edges.mask(at, kept, net.dtype, device)
+            mask = self._edges.mask(at, kept, self._dtype, device)
             cuts[at] = Cut(base[at], mask, product=self._products.get(key))
-        tape = net.programs.tape(batch, self._numbering)
-        played = Replay(tape, self._numbering, net.dtype, False, False, device=device, keep=named(target), cuts=cuts)
+        tape = self._tapes[number]
+        played = Replay(tape, self._numbering, self._dtype, False, False, device=device, keep=named(target), cuts=cuts)
         known = None if named(target) else self._before(number, batch)
         start = min((at[0] for at in steps), default=0)
         logits = played.run(batch, *(() if known is None or not steps else (known, start)))
@@ -121,8 +131,7 @@ class MaskedRuns:
     def _before(self, number: int, batch: list[torch.Tensor]) -> Mapping[int, Any] | None:
         """What is played where nothing is cut, while there is room for it."""
         if number not in self._known and self._bytes <= HELD:
-            tape = self._net.programs.tape(batch, self._numbering)
-            played = Replay(tape, self._numbering, self._net.dtype, False, False, device=batch[0].device)
+            played = Replay(self._tapes[number], self._numbering, self._dtype, False, False, device=batch[0].device)
             played.run(batch)
             self._known[number] = played.values
             self._bytes += sum(v.tensor.nbytes for v in played.values.values() if isinstance(v, Value))
