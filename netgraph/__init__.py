@@ -45,6 +45,8 @@ _HOME = {
     "describe": "netgraph.analysis.description",
     "duplicates": "netgraph.analysis.duplicates",
     "Duplicates": "netgraph.analysis.duplicates",
+    "ablate": "netgraph.analysis.ablation",
+    "Lesions": "netgraph.analysis.ablation",
     "circuit": "netgraph.analysis.circuits",
     "faithfulness": "netgraph.analysis.circuits",
     "Circuit": "netgraph.analysis.circuits",
@@ -57,6 +59,8 @@ _HOME = {
 __all__ = ["__version__", *sorted(_HOME)]
 
 if TYPE_CHECKING:
+    from netgraph.analysis.ablation import Lesions as Lesions
+    from netgraph.analysis.ablation import ablate as ablate
     from netgraph.analysis.centrality import centralities as centralities
     from netgraph.analysis.centrality import centrality as centrality
     from netgraph.analysis.circuits import Circuit as Circuit
