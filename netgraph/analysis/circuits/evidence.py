@@ -13,6 +13,7 @@ from netgraph.analysis.circuits.judging import METRICS, Judge
 from netgraph.analysis.circuits.protocol import CircuitNetwork
 from netgraph.analysis.circuits.ranking import sizes
 from netgraph.analysis.circuits.selection import ORDERS, Question, first
+from netgraph.analysis.circuits.targets import of_each
 from netgraph.errors import AnalysisError
 from netgraph.graph.progress import counted
 
@@ -150,6 +151,7 @@ def faithfulness(
     samples: int = 3,
     probes: int = 20,
     reference: Any = None,
+    target: Any = None,
     seed: int = 0,
     progress: Progress | bool = None,
 ) -> Evidence:
@@ -168,6 +170,7 @@ def faithfulness(
     samples : number of random circuits of the same size, at least 3.
     probes : edges of the circuit that are cut one at a time for ``minimality``.
     reference : (M, …) inputs that means and resampled activations come from; by default ``inputs``.
+    target : by default the circuit's; a class per input names those of the inputs that it was found with.
     seed : of the random circuits, of "resample" and of the draws behind standard errors.
     progress : True for a bar on stderr, or a function of (runs done, runs in all).
 
@@ -200,7 +203,13 @@ def faithfulness(
         raise AnalysisError(f"samples is {samples}; a baseline needs at least 3 random circuits")
     if corrupted is None:
         corrupted = "mean" if circuit.settings["corrupted"] == "counterfactual" else circuit.settings["corrupted"]
-    target = circuit.settings["target"]
+    if target is None:
+        target = circuit.settings["target"]
+        if of_each(target):
+            raise AnalysisError(
+                "this circuit's target is a class for each input that it was found with: say which class these inputs "
+                "have, target=[…] (or target='label', with labels=)"
+            )
     judge = Judge(net, circuit.whole, inputs, labels, target, corrupted, reference, seed)
     return judged(circuit, judge, curve, samples, probes, seed, progress)
 

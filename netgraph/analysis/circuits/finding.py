@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,11 @@ from netgraph.analysis.circuits.acdc import acdc
 from netgraph.analysis.circuits.by_paths import strongest_paths
 from netgraph.analysis.circuits.dangling import Ways
 from netgraph.analysis.circuits.judging import Judge
-from netgraph.analysis.circuits.protocol import CircuitNetwork
+from netgraph.analysis.circuits.protocol import CircuitNetwork, Outputs
 from netgraph.analysis.circuits.ranking import sizes
 from netgraph.analysis.circuits.result import Circuit
 from netgraph.analysis.circuits.selection import ORDERS, Chosen, Question
-from netgraph.analysis.circuits.targets import Target, label_array, resolve, take
+from netgraph.analysis.circuits.targets import Target, held, label_array, of_each, resolve, take
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
@@ -34,6 +34,8 @@ METHODS: dict[str, str] = {
 }
 """Name of a method, and which edges it keeps."""
 GRANULARITIES = ("channel", "unit")
+SCORING = ("metric", "steps", "epsilon", "absolute")
+"""Options of ``Network.edge_scores`` that a circuit passes on."""
 
 
 def circuit(
@@ -106,7 +108,11 @@ def circuit(
     for kind, name, known in (("method", method, METHODS), ("granularity", granularity, GRANULARITIES)):
         if name not in known:
             raise unknown(kind, name, known)
-    inputs, labels, corrupted, judged_on = _held_out(net, inputs, labels, corrupted, held_out, seed)
+    for name in scoring:
+        if name not in SCORING:
+            raise unknown("option", name, SCORING, " of circuit()")
+    held(inputs)
+    inputs, labels, corrupted, target, aside = _held_out(net, inputs, labels, corrupted, target, held_out, seed)
     logits = net.outputs(inputs)
     aim = resolve(target, logits, labels)
     count = len(logits)
@@ -117,7 +123,8 @@ def circuit(
         aim.of(aim.rows),
         granularity,
         corrupted=take(corrupted, aim.rows, count) if paired else corrupted,
-        reference=reference if reference is not None or corrupted == "zero" or paired else inputs,
+        # a class's members are scored against all inputs; where these are the same, nobody is to draw themselves
+        reference=inputs if reference is None and not paired and len(aim.rows) < count else reference,
         flows=True,
         seed=seed,
         progress=progress,
@@ -133,9 +140,9 @@ def circuit(
         return Judge(net, whole, inputs, labels, target, corrupted, reference, seed)
 
     wanted = _how_many(edges, int(np.count_nonzero(flat.real)))
-    chosen = _chosen(method, question, order, wanted, faithfulness, threshold, share, judge, aim, logits.shape[1])
+    chosen = _chosen(method, question, order, wanted, faithfulness, threshold, share, judge, aim, logits[aim.rows])
     settings = {
-        "target": target,
+        "target": target if aside is None else aside[3],  # a class for each of the inputs that evidence is on
         "target_name": aim.name,
         "score": score,
         "metric": whole.meta.get("metric"),
@@ -154,9 +161,9 @@ def circuit(
         "seed": seed,
         **scoring,
     }
-    own = aim.vertex or output_vertex(whole, aim.output, logits.shape[1])
-    where = "" if judged_on else " that it was found with"
-    judged_on = judged_on or (inputs, labels, corrupted)
+    own = aim.vertex or output_vertex(whole, aim.output, logits[aim.rows])
+    where = " that it was found with" if aside is None else ""
+    judged_on = (inputs, labels, corrupted) if aside is None else aside[:3]
     return Circuit(settings, question, order, chosen.edges, net, judged_on, reference, where, own)
 
 
@@ -170,7 +177,7 @@ def _chosen(
     share: float | None,
     judge: Callable[[], Judge],
     aim: Target,
-    outputs: int,
+    logits: Outputs,
 ) -> Chosen:
     """What a method keeps, by the number that it goes by."""
     for name, value, mine in (
@@ -199,16 +206,17 @@ def _chosen(
     if method == "paths":
         graph = question.edges.graph
         vertices = [str(graph.ids[v]) for v in question.ways.ends]
-        own = output_vertex(graph, aim.output, outputs)
+        own = output_vertex(graph, aim.output, logits)
         return strongest_paths(question, vertices if own is None else own, wanted)
     return selection.first(question, order, wanted)
 
 
 def _how_many(edges: Any, total: int) -> int:
-    if isinstance(edges, Integral):
+    truth = isinstance(edges, (bool, np.bool_))
+    if isinstance(edges, Integral) and not truth:
         return int(edges)
-    if isinstance(edges, float) and 0 < edges <= 1:
-        return max(1, round(edges * total))
+    if isinstance(edges, Real) and not truth and 0 < float(edges) <= 1:
+        return max(1, round(float(edges) * total))
     raise AnalysisError(f"edges={edges!r}: expected a number of edges, or a share of all of them above 0 and up to 1.0")
 
 
@@ -223,18 +231,23 @@ def _ends(graph: Graph, aim: Target) -> list[int] | None:
 
 
 def _held_out(
-    net: CircuitNetwork, inputs: Any, labels: Any, corrupted: Any, held_out: Any, seed: int
-) -> tuple[Any, Any, Any, tuple[Any, Any, Any] | None]:
-    """(inputs, labels, corrupted) to score, and those that are set aside for the evidence, or None."""
+    net: CircuitNetwork, inputs: Any, labels: Any, corrupted: Any, target: Any, held_out: Any, seed: int
+) -> tuple[Any, Any, Any, Any, tuple[Any, Any, Any, Any] | None]:
+    """(inputs, labels, corrupted, target) to score, and those that are set aside for the evidence, or None."""
     if held_out is None:
-        return inputs, labels, corrupted, None
+        return inputs, labels, corrupted, target, None
     if isinstance(held_out, (tuple, list)) and len(held_out) in (2, 3):
         if not isinstance(corrupted, str) and len(held_out) == 2:
             raise AnalysisError(
                 "corrupted= holds counterfactuals for inputs=; held_out= needs its own: (inputs, labels, corrupted)"
             )
+        if of_each(target):
+            raise AnalysisError(
+                "target= holds a class for each of inputs=, and those held out have none: pass labels and "
+                "target='label', or a share, held_out=0.5"
+            )
         other = held_out[2] if len(held_out) == 3 else corrupted
-        return inputs, labels, corrupted, (held_out[0], held_out[1], other)
+        return inputs, labels, corrupted, target, (held_out[0], held_out[1], other, target)
     if not isinstance(held_out, float) or not 0 < held_out < 1:
         raise AnalysisError(
             f"held_out={held_out!r}: expected (inputs, labels), or a share of the inputs between 0 and 1"
@@ -244,18 +257,26 @@ def _held_out(
         raise AnalysisError(f"held_out={held_out} of {count} input leaves none to score: pass more inputs")
     order = np.random.default_rng([seed, count]).permutation(count)
     aside = min(max(round(held_out * count), 1), count - 1)
+    listed = target[-1] if isinstance(target, tuple) else target
+    own = label_array(listed, count, "the classes of target=") if of_each(target) else None
     parts = []
     for rows in (np.sort(order[aside:]), np.sort(order[:aside])):
         its = None if labels is None else label_array(labels, count)[rows]
         other = corrupted if isinstance(corrupted, str) else take(corrupted, rows, count)
-        parts.append((take(inputs, rows, count), its, other))
+        parts.append((take(inputs, rows, count), its, other, target if own is None else own[rows]))
     return (*parts[0], parts[1])
 
 
-def output_vertex(graph: Graph, number: int | None, outputs: int) -> str | None:
-    """The vertex of a logit: in the last layer that nothing reads and that has one vertex per logit."""
+def output_vertex(graph: Graph, number: int | None, logits: Outputs) -> str | None:
+    """The vertex of a logit: in the last layer that nothing reads and that has one vertex per logit.
+
+    A model may give its logits in another order, so the vertex that has the logit's mean comes before its place.
+    """
     read = {block.source for block in graph.blocks}
     for layer in reversed(graph.layers):
-        if number is not None and layer.name not in read and layer.size == outputs:
-            return str(graph.ids[layer.start + number])
+        if number is not None and layer.name not in read and layer.size == logits.shape[1]:
+            means, mine = graph.columns["activation"][layer.vertices], float(logits[:, number].mean())
+            near = np.abs(means - mine) <= 1e-4 * np.abs(means).max()
+            place = number if near[number] or near.sum() != 1 else int(near.argmax())
+            return str(graph.ids[layer.start + place])
     return None

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Outcome, Outputs
-from netgraph.analysis.circuits.targets import Target, label_array, resolve
+from netgraph.analysis.circuits.targets import Target, held, label_array, resolve
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
 
@@ -44,6 +44,7 @@ class Judge:
         reference: Any = None,
         seed: int = 0,
     ) -> None:
+        held(inputs)
         granularity = str(graph.meta.get("granularity", "channel"))
         self._runs = net.masked_runs(inputs, granularity, corrupted, reference=reference, seed=seed, graph=graph)
         self.edges, self.inputs, self.corrupted = FlatEdges(graph), self._runs.inputs, self._runs.corrupted
@@ -72,15 +73,23 @@ class Judge:
 
     def faithfulness(self, outcome: Outcome) -> float:
         """f = (m(C) − m(∅))/(m(N) − m(∅)); NaN where cutting everything leaves m unchanged."""
-        return _share(*(float(v.mean()) for v in self._values(outcome)))
+        circuit, full, nothing = (float(v.mean()) for v in self._values(outcome))
+        return _share(circuit, full, nothing, self._noise)
 
     def error(self, outcome: Outcome, seed: int = 0) -> float:
         """The standard error of f: its deviation over inputs drawn with replacement."""
         values = np.stack(self._values(outcome))
         n = values.shape[1]
         draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-        shares = [_share(*means) for means in (draws @ values.T / n).tolist()]
-        return float(np.std(shares)) if np.isfinite(shares).all() else float("nan")
+        shares = [self.faithfulness(outcome)]
+        shares += [_share(circuit, full, nothing, self._noise) for circuit, full, nothing in draws @ values.T / n]
+        return float(np.std(shares[1:])) if np.isfinite(shares).all() else float("nan")
+
+    @property
+    def _noise(self) -> float:
+        """What part of a mean may be rounding: the outputs of the network have so many digits."""
+        dtype = self.full.logits.dtype
+        return max(1e-9, 32 * float(np.finfo(dtype).eps)) if dtype.kind == "f" else 1e-9
 
     def _values(self, outcome: Outcome) -> list[npt.NDArray[np.float64]]:
         found = [np.asarray(o.values, dtype=np.float64)[self.target.rows] for o in (outcome, self.full, self.nothing)]
@@ -103,9 +112,9 @@ class Judge:
         return measured
 
 
-def _share(circuit: float, full: float, nothing: float) -> float:
+def _share(circuit: float, full: float, nothing: float, noise: float) -> float:
     whole = full - nothing
-    if abs(whole) <= 1e-9 * max(abs(full), abs(nothing), 1e-30):
+    if abs(whole) <= noise * max(abs(full), abs(nothing), 1e-30):
         return float("nan")
     return (circuit - nothing) / whole
 

@@ -52,6 +52,8 @@ def top(question: Question) -> Array:
     return by_size(question.edges, question.key)
 
 
+ROUNDING = 1e-6
+"""A circuit that is this much less faithful than was asked for is faithful enough: sums in float32 are no closer."""
 ORDERS: dict[str, Callable[[Question], Array]] = {"greedy": greedy, "top": top}
 """Methods that give an order, whose beginning of any length is a circuit."""
 
@@ -87,6 +89,10 @@ def faithful(question: Question, order: Array, wanted: float, judge: Judgement) 
     _something(order)
     if not 0 < wanted <= 1:
         raise AnalysisError(f"faithfulness={wanted}: expected a share above 0 and up to 1")
+
+    def enough(live: Array) -> bool:
+        return len(live) > 0 and judge(live) >= wanted - ROUNDING
+
     lengths, length = [], 1
     while length < len(order):
         lengths.append(length)
@@ -95,18 +101,22 @@ def faithful(question: Question, order: Array, wanted: float, judge: Judgement) 
     below = 0
     for length in lengths:
         live = question.ways.live(order[:length])
-        if len(live) and judge(live) >= wanted:
+        if enough(live):
             break
         below = length
     else:
+        reached = judge(_connected(question.ways.live(order)))
         raise AnalysisError(
-            f"no beginning of this order is faithful to {wanted}: all {len(order):,} edges that score reach "
-            f"{judge(question.ways.live(order)):.3f}; ask for less, or take another score"
+            "faithfulness is undefined at these inputs: ablating every edge leaves the target's mean unchanged; pass "
+            "labels of several classes, or corrupted='zero'"
+            if np.isnan(reached)
+            else f"no beginning of this order is faithful to {wanted}: all {len(order):,} edges that score reach "
+            f"{reached:.3f}; ask for less, or take another score"
         )
     while length - below > max(1, length // 100):
         middle = (below + length) // 2
         live = question.ways.live(order[:middle])
-        below, length = (below, middle) if len(live) and judge(live) >= wanted else (middle, length)
+        below, length = (below, middle) if enough(live) else (middle, length)
     return Chosen(question.ways.live(order[:length]), length)
 
 

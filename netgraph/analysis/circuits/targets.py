@@ -57,8 +57,15 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
     A class number means its *centred* logit: the logit minus the mean of the others. A raw logit judged on its own
     class alone misleads: it can be kept in full while other inputs are called that class too.
     """
+    if logits.ndim != 2:
+        raise AnalysisError(
+            f"the network's outputs have shape {logits.shape}, and a circuit is judged by (inputs, classes): trace a "
+            "model that gives one row an input, such as its output at one position"
+        )
     count, outputs = logits.shape
     called = logits.argmax(axis=1)
+    if hasattr(target, "item") and np.ndim(target) == 0:
+        target = target.item()
     classes = (called if labels is None else label_array(labels, count)) if outputs > 1 else None
     every = np.arange(count)
     if callable(target):
@@ -66,7 +73,7 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
         return Target(name, None, target, every, classes, about_all=True)
     if isinstance(target, str) and ":" in target:
         return Target(target, None, target, every, classes, vertex=target, about_all=True)
-    if isinstance(target, str) or (np.ndim(target) == 1 and not isinstance(target, tuple)):
+    if isinstance(target, str) or of_each(target):
         return _of_each(target, outputs, called, classes, labels, count)
     if target is None:
         if outputs != 1:
@@ -92,8 +99,17 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
     raise AnalysisError(f"target={target!r} is none that a circuit can be judged by; expected {ACCEPTED}")
 
 
+def of_each(target: Any) -> bool:
+    """Whether a target lists a class for each input."""
+    if isinstance(target, tuple):
+        return len(target) == 2 and isinstance(target[0], str) and target[0] == "centred" and of_each(target[1])
+    return not isinstance(target, str) and hasattr(target, "__len__") and np.ndim(target) == 1
+
+
 def _of_each(target: Any, outputs: int, called: npt.NDArray[Any], classes: Any, labels: Any, count: int) -> Target:
     """Every input its own class."""
+    if isinstance(target, tuple):
+        target = target[1]
     if outputs < 2:
         raise AnalysisError(f"target={target!r} is a class per input, and the network has a single output")
     if isinstance(target, str):
@@ -103,7 +119,7 @@ def _of_each(target: Any, outputs: int, called: npt.NDArray[Any], classes: Any, 
             raise AnalysisError("target='label' needs a label for each input: pass labels=")
         own, name = (classes, "the label's logit") if target == "label" else (called, "the prediction's logit")
     else:
-        own, name = label_array(target, count), "the logit of a class per input"
+        own, name = label_array(target, count, "the classes of target="), "the logit of a class per input"
     own = np.asarray(own).astype(np.int64)
     for number in (own.min(initial=0), own.max(initial=0)):
         _class(number, outputs)
@@ -130,16 +146,33 @@ def _class(value: Any, outputs: int) -> int:
     return int(value)
 
 
-def label_array(labels: Any, count: int) -> npt.NDArray[Any]:
+def label_array(labels: Any, count: int, what: str = "labels") -> npt.NDArray[Any]:
     """Labels as an array, checked against the number of inputs."""
     array = np.asarray(labels)
     if array.shape != (count,):
-        raise AnalysisError(f"labels have shape {array.shape}, the inputs need ({count},): one class number per input")
+        raise AnalysisError(f"{what} have shape {array.shape}, the inputs need ({count},): one class number per input")
+    if array.dtype.kind not in "biuf" or not bool(np.equal(np.mod(array, 1), 0).all()):
+        raise AnalysisError(f"{what} are {array.dtype}: expected whole class numbers, one per input")
     return array
+
+
+def held(inputs: Any) -> None:
+    """Whether inputs are there at once: a loader gives them a batch at a time.
+
+    Raises
+    ------
+    AnalysisError : a loader or another data set.
+    """
+    if not hasattr(inputs, "shape") and not isinstance(inputs, (dict, tuple, list)):
+        raise AnalysisError(
+            f"inputs are a {type(inputs).__name__}: edge sets are run on all inputs again and again, so collect them "
+            "first, inputs, labels = (torch.cat(parts) for parts in zip(*loader))"
+        )
 
 
 def take(inputs: Any, rows: npt.NDArray[np.int64], count: int) -> Any:
     """Some of the inputs: of an array, a tensor, nested lists of numbers, or a tuple of arrays or tensors."""
+    held(inputs)
     if len(rows) == count and np.array_equal(rows, np.arange(count)):
         return inputs
     if isinstance(inputs, dict):
