@@ -47,6 +47,8 @@ _HOME = {
     "Duplicates": "netgraph.analysis.duplicates",
     "ablate": "netgraph.analysis.ablation",
     "Lesions": "netgraph.analysis.ablation",
+    "compare": "netgraph.analysis.compare",
+    "Comparison": "netgraph.analysis.compare",
     "circuit": "netgraph.analysis.circuits",
     "faithfulness": "netgraph.analysis.circuits",
     "Circuit": "netgraph.analysis.circuits",
@@ -67,6 +69,8 @@ if TYPE_CHECKING:
     from netgraph.analysis.circuits import Evidence as Evidence
     from netgraph.analysis.circuits import circuit as circuit
     from netgraph.analysis.circuits import faithfulness as faithfulness
+    from netgraph.analysis.compare import Comparison as Comparison
+    from netgraph.analysis.compare import compare as compare
     from netgraph.analysis.description import describe as describe
     from netgraph.analysis.duplicates import Duplicates as Duplicates
     from netgraph.analysis.duplicates import duplicates as duplicates

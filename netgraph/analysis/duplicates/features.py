@@ -57,7 +57,7 @@ def features(graph: Graph, layer: Layer, missing: list[str]) -> Features:
     """The features of one layer; what cannot be compared is added to ``missing``, with the reason."""
     into = [b for b in graph.blocks if b.target == layer.name]
     out_of = [b for b in graph.blocks if b.source == layer.name]
-    of = _features_of(layer, into, out_of)
+    of = features_of(layer, into, out_of)
     count = int(of.max()) + 1 if len(of) else 0
     alone = count == layer.size
     ids = graph.ids[layer.vertices] if alone else np.array([f"{layer.name}:{c}" for c in range(count)], dtype=object)
@@ -86,7 +86,7 @@ def features(graph: Graph, layer: Layer, missing: list[str]) -> Features:
     return found
 
 
-def _features_of(layer: Layer, into: Sequence[Block], out_of: Sequence[Block]) -> npt.NDArray[np.int64]:
+def features_of(layer: Layer, into: Sequence[Block], out_of: Sequence[Block]) -> npt.NDArray[np.int64]:
     """(size,) the number of the feature of each vertex."""
     for block in into:
         if isinstance(block.weight, Convolution):
@@ -170,7 +170,7 @@ def _side(block: Block, of: Array | None, count: int, end: int, missing: list[st
     return np.asarray(matrix)[rows].reshape(count, each * matrix.shape[1])
 
 
-def _taps(operator: Convolution) -> Array:
+def taps_of(operator: Convolution) -> Array:
     """(outputs, inputs, taps) of a whole layer, scales folded in; 0 between groups."""
     pattern = operator.pattern
     assert isinstance(pattern, Sliding)
@@ -193,7 +193,7 @@ def _taps(operator: Convolution) -> Array:
 
 def _spread(operator: Convolution, end: int) -> Array:
     """(channels of the layer, entries) of a sliding kernel."""
-    taps, pattern = _taps(operator), operator.pattern
+    taps, pattern = taps_of(operator), operator.pattern
     assert isinstance(pattern, Sliding)
     if end == 0:
         out = np.zeros((operator.shape[0] // max(pattern.here, 1), *taps.shape[1:]), dtype=taps.dtype)
