@@ -70,7 +70,8 @@ def compare(
     Matching goes layer by layer to the best assignment while all other layers hold, from a start at colour refinement
     (which finds every exact copy whose units it can tell apart), from the order as it is, forwards, backwards and at
     random; layers that residual sums tie share one permutation, channels move as a whole. Units are compared at
-    granularity "unit" by all taps of their kernels, at "channel" by the two numbers that are left of them.
+    granularity "unit" by all taps of their kernels, at "channel" by the two numbers that are left of them. Edges that
+    hang together with no input and no output have no scale to be balanced by: rescaled, they are told as changed.
 
     Examples
     --------
