@@ -264,7 +264,7 @@ MESSAGES: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"samples": 20.5}, AnalysisError, "samples=20.5"),
     ({"labels": [0, 1]}, AnalysisError, r"labels have shape \(2,\), the inputs need \(6,\)"),
     ({"labels": [0, 1, 2, 0, 1, 0]}, AnalysisError, "label 2 is no class: the network has outputs 0 … 1"),
-    ({"labels": [0.5] * 6}, AnalysisError, "labels are float64, such as .*0.5.*: expected whole class numbers"),
+    ({"labels": [0.5] * 6}, AnalysisError, "labels are float64: expected whole class numbers"),
     ({"labels": list("abcdef")}, AnalysisError, "expected whole class numbers"),
     ({"granularity": "layer"}, UnknownName, "unknown granularity 'layer'"),
     ({"corrupted": "median"}, UnknownName, "unknown corrupted 'median'"),
@@ -285,6 +285,15 @@ def test_the_mean_of_one_input_is_refused() -> None:
         ng.ablate(net, "input:0", x[:1])
     assert len(ng.ablate(net, "input:0", x[:1], reference=x)) == 1
     assert len(ng.ablate(net, "input:0", x[:1], corrupted="zero")) == 1
+
+
+def test_loaders_and_sequences_are_refused() -> None:
+    net, x = small()
+    with pytest.raises(AnalysisError, match=r"inputs are a DataLoader: .* collect them first"):
+        ng.ablate(net, "input:0", torch.utils.data.DataLoader(x))  # type: ignore[arg-type]
+    sequence = ng.trace(nn.Linear(3, 2).eval(), torch.rand(1, 5, 3))
+    with pytest.raises(AnalysisError, match=r"outputs have shape \(4, 5, 2\), and lesions are measured by"):
+        ng.ablate(sequence, str(sequence.graph().ids[0]), torch.rand(4, 5, 3))
 
 
 def test_a_circuit_of_another_granularity_is_refused() -> None:

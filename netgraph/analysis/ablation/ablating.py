@@ -14,6 +14,7 @@ from netgraph.analysis.ablation.measures import Scale
 from netgraph.analysis.ablation.result import Lesions
 from netgraph.analysis.circuits.finding import GRANULARITIES
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Runs
+from netgraph.analysis.circuits.targets import held
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.progress import counted
@@ -97,6 +98,7 @@ def ablate(
         raise AnalysisError(
             f"samples={samples!r}: a p-value needs at least {LEAST} random sets for each lesion; more make it finer"
         )
+    held(inputs)
     graph = net.graph(granularity)
     flat = FlatEdges(graph)
     cuts = [] if vertices is None else vertex_cuts(flat, vertices)

@@ -37,6 +37,11 @@ class Scale:
     """
 
     def __init__(self, full: Outputs, labels: Any = None) -> None:
+        if full.ndim != 2:
+            raise AnalysisError(
+                f"the network's outputs have shape {full.shape}, and lesions are measured by (inputs, classes): trace "
+                "a model that gives one row an input, such as its output at one position"
+            )
         self._full = full.astype(np.float64)
         rounding = 8 * float(np.finfo(full.dtype).eps)
         if full.shape[1] == 1:
@@ -74,8 +79,6 @@ class Scale:
 
 def _class_numbers(labels: Any, count: int, outputs: int) -> npt.NDArray[np.int64]:
     array = label_array(labels, count)
-    if array.dtype.kind not in "iufb" or not np.array_equal(array, np.round(array.astype(np.float64))):
-        raise AnalysisError(f"labels are {array.dtype}, such as {array.flat[0]!r}: expected whole class numbers")
     if array.min() < 0 or array.max() >= outputs:
         wrong = array[(array < 0) | (array >= outputs)][0]
         raise AnalysisError(f"label {wrong} is no class: the network has outputs 0 … {outputs - 1}")
