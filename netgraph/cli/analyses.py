@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 import netgraph as ng
 from netgraph.cli import options as opt
-from netgraph.cli.output import complain, print_facts, print_json, print_rows, working
+from netgraph.cli.output import complain, print_json, print_rows, working
 from netgraph.cli.source import (
     How,
     activations_beside,
     one_input,
     open_graph,
-    open_network,
     output_vertex,
-    parse_target,
 )
 from netgraph.demo.verdicts import agreement
 
@@ -141,48 +139,3 @@ def paths(
         return
     print_rows(list(found.columns), found.itertuples(index=False), as_json=False)
     typer.echo(found.summary)
-
-
-def circuit(
-    file: opt.NetworkFile,
-    inputs: opt.NeededInputs,
-    target: opt.Target = None,
-    model: opt.Model = None,
-    input_shape: opt.InputShape = None,
-    activation: opt.Activation = None,
-    nonfinite: opt.Nonfinite = "refuse",
-    granularity: opt.Granularity = None,
-    edges: Annotated[int, typer.Option("--edges", min=1, help="How many edges the circuit may have.")] = 200,
-    out: opt.OptionalOut = None,
-    json: opt.Json = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Find the edges that carry one output, and say how faithful they are when all others are ablated.
-
-    With --out the circuit is saved as a folder of tables.
-    """
-    values, labels = ng.read_inputs(inputs)
-    with working("finding the circuit"):
-        how = How(model, input_shape, activation, granularity, nonfinite=nonfinite)
-        network = open_network(file, how)
-        found = ng.circuit(
-            network, values, labels, target=parse_target(target), edges=edges, granularity=how.granularity or "channel"
-        )
-        evidence = found.evidence
-    facts: dict[str, Any] = {
-        "target": target,
-        "vertices": found.graph.n,
-        "edges": len(found.graph.edges),
-        "faithfulness": evidence.faithfulness,
-        "faithfulness_of_random_edges": float(evidence.random["faithfulness"]["mean"]),
-        "accuracy": evidence.accuracy,
-        "accuracy_of_no_edges": float(evidence.baselines["accuracy"]["no edges"]),
-        "false_positive_rate": evidence.false_positive_rate,
-        "kl": evidence.kl,
-        "judged_on": "the inputs that it was found with",
-        "settings": dict(found.settings),
-    }
-    print_facts(facts, json)
-    if out is not None:
-        found.save(out)
-        complain(f"written: {out}")

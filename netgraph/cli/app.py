@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import netgraph as ng
-from netgraph.cli import analyses, check, comparing, lesions, show, structure, tables
+from netgraph.cli import analyses, check, circuits, comparing, lesions, show, structure, tables
 from netgraph.cli.output import complain
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -32,7 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "describe": structure.describe,
     "duplicates": structure.duplicates,
     "compare": comparing.compare,
-    "circuit": analyses.circuit,
+    "circuit": circuits.circuit,
     "ablate": lesions.ablate,
     "render": show.render,
 }

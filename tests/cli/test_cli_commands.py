@@ -161,21 +161,37 @@ def test_cli_paths_of_an_exported_graph_are_products_of_weights(exported: Path, 
 
 
 def test_cli_circuit_is_the_functions_and_is_saved(files: Any, net: ng.Network, cli: Cli, tmp_path: Path) -> None:
-    options = ["--inputs", files.inputs, "--target", 1, "--edges", 30, "--out", tmp_path / "circuit"]
-    result = cli("circuit", files.weights, *files.options, *options, "--json")
+    options = ["--inputs", files.inputs, "--target", 1, "--edges", 30, "--out", tmp_path / "circuit", "--held-out", 0]
+    result = cli("circuit", files.weights, *files.options, *options, "--json", "--plot", tmp_path / "curve.png")
     held = np.load(files.inputs)
     expected = ng.circuit(net, held["inputs"], held["labels"], target=1, edges=30)
     assert result.status == 0
     assert result.json["edges"] == len(expected) == len(pd.read_csv(tmp_path / "circuit" / "edges.csv"))
     assert result.json["faithfulness"] == pytest.approx(expected.evidence.faithfulness, rel=1e-4)
+    assert result.json["evidence"]["judged_on"] == " that it was found with"
+    assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_cli_circuit_says_beside_what_it_is_accurate_and_on_which_inputs(files: Any, cli: Cli) -> None:
-    options = ["--inputs", files.inputs, "--target", 1, "--edges", 30, "--json"]
-    result = cli("circuit", files.weights, *files.options, *options).json
-    labels = np.load(files.inputs)["labels"]
-    assert 0 <= result["accuracy_of_no_edges"] <= 1 and round(result["accuracy"] * len(labels), 6).is_integer()
-    assert result["judged_on"] == "the inputs that it was found with"
+def test_cli_circuit_is_judged_on_inputs_held_out(files: Any, net: ng.Network, cli: Cli) -> None:
+    options = ["--inputs", files.inputs, "--target", "label", "--held-out", 0.5, "--seed", 3]
+    result = cli("circuit", files.weights, *files.options, *options, "--edges", 0.1, "--method", "top", "--json").json
+    held = np.load(files.inputs)
+    expected = ng.circuit(
+        net, held["inputs"], held["labels"], target="label", held_out=0.5, seed=3, edges=0.1, method="top"
+    )
+    assert result["edges"] == len(expected)
+    assert result["cmd"] == pytest.approx(expected.evidence.cmd, rel=1e-4)
+    assert result["evidence"]["judged_on"] == "" and result["evidence"]["inputs"] == len(held["labels"]) // 2
+    assert [row["share"] for row in result["curve"]] == [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]
+
+
+def test_cli_circuit_prints_its_evidence(files: Any, cli: Cli) -> None:
+    options = ["--inputs", files.inputs, "--target", 1, "--edges", 30]
+    result = cli("circuit", files.weights, *files.options, *options)
+    for words in ("random, same size", "|weight|, same size", "CMD", "random_sd", "of its edges are needed"):
+        assert words in result.out
+    wrong = cli("circuit", files.weights, *files.options, *options[:-1], "many")
+    assert wrong.status == 1 and "expected a number of edges, or a share of them" in wrong.err
 
 
 def test_cli_shape_may_be_written_as_python_writes_it() -> None:
