@@ -125,13 +125,13 @@ def explain(subject: Subject) -> Iterator[Finding]:
     """Which edges make the class? The circuit of one digit, judged on images that it was not found with."""
     data, net = subject.data, subject.net
     half = min(INPUTS, len(data.test_labels) // 2)
-    edges = max(10, len(net.graph().edges) // 5)
-    circuit = ng.circuit(net, data.test_images[:half], data.test_labels[:half], target=CLASS, edges=edges)
-    labels = data.test_labels[half : 2 * half]
-    evidence = ng.faithfulness(circuit, net, data.test_images[half : 2 * half], labels)
+    images, labels = data.test_images[half : 2 * half], data.test_labels[half : 2 * half]
+    found, known = data.test_images[:half], data.test_labels[:half]
+    circuit = ng.circuit(net, found, known, target=CLASS, edges=0.1, held_out=(images, labels))
+    evidence = circuit.evidence
     circuit.save(subject.file("circuit"))
     subject.file("circuit.txt").write_text(f"{evidence!r}\n", encoding="utf-8")
-    ng.render(circuit.graph, subject.file("circuit.html"), title=f"{subject.name}: circuit of digit {CLASS}")
+    ng.render(circuit, subject.file("circuit.html"), title=f"{subject.name}: circuit of digit {CLASS}")
     yield subject.found(
         f"circuit of digit {CLASS}", f"{len(circuit):,} of {len(circuit.whole.edges):,} edges", "circuit/"
     )

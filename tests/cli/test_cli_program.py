@@ -82,6 +82,30 @@ def test_cli_interrupt_is_status_130_and_says_so(tmp_path: Path) -> None:
     assert "interrupted" in rest and "Traceback" not in rest
 
 
+def test_cli_interrupted_circuit_leaves_nothing_half_written(tmp_path: Path) -> None:
+    """Every edge is tried on its own: that takes minutes, and is stopped after its first second."""
+    out, given = tmp_path / "circuit", [str(ROOT / "data" / name) for name in ("mlp/weights.safetensors", "test.npz")]
+    options = ["--model", f"{ROOT / 'data' / 'nets.py'}:MLP", "--inputs", given[1], "--target", "3"]
+    code = "import sys; from netgraph.analysis.circuits import acdc; from netgraph.cli import main; "
+    code += (
+        "real = acdc._change; acdc._change = lambda *a: (print('begun', file=sys.stderr, flush=True), real(*a))[1]; "
+    )
+    code += f"sys.argv = {['netgraph', 'circuit', given[0], *options, '--method', 'acdc', '--threshold', '0']!r}; "
+    code += f"sys.argv += ['-o', {str(out)!r}]; main()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as running:
+        assert running.stderr is not None and running.stdout is not None
+        for line in running.stderr:
+            if "begun" in line:
+                break
+        os.kill(running.pid, signal.SIGINT)
+        rest = running.stderr.read()
+        assert (running.wait(), running.stdout.read()) == (130, "")
+    assert "interrupted" in rest and "Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_cli_reader_that_has_left_is_no_error(exported: Path) -> None:
     """As in ``netgraph … | head``: the pipe is closed before anything is written to it."""
     command = [sys.executable, "-m", "netgraph", "centrality", str(exported), "strength"]
