@@ -17,7 +17,6 @@ import numpy as np
 import scipy.sparse as sp
 import torch
 
-from netgraph.errors import AnalysisError
 from netgraph.graph import blocks as ops
 from netgraph.graph.sliding import Geometry
 from netgraph.network import kernels
@@ -299,12 +298,8 @@ class Matmul(Grouped):
         return matrix
 
     def kernel_mask(self, kept: torch.Tensor) -> torch.Tensor:
-        if len(kept) > 1:
-            raise AnalysisError(
-                f"layer {self.layer.name!r}: its weights are shared by {len(kept)} groups of vertices, so its edges "
-                "cannot be cut one by one at this granularity; use granularity='channel'"
-            )
-        return kept[0].t()
+        turned = kept.transpose(1, 2)
+        return turned if len(kept) > 1 else turned[0]
 
     def total(self, x: torch.Tensor) -> torch.Tensor:
         return x.reshape(1, -1, x.shape[-1]).sum(1, keepdim=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from netgraph.errors import AnalysisError, unknown
+from netgraph.errors import AnalysisError, InputError, unknown
 from netgraph.network.blocks import Record
 from netgraph.network.numbering import Numbering
 from netgraph.network.replay import Replay
@@ -74,6 +74,8 @@ class Corruption:
         self.net, self.numbering = net, numbering
         self.batches = [batch for batch, _ in net.programs.batches(given)]
         self.name, self.other = counterfactual(net, given, corrupted, reference, seed)
+        for name, others in (("corrupted", self.other), ("reference", reference)):
+            _of_one_shape(name, given, others)
         self.reference = given if reference is None else reference
         self._held: dict[int, Sources] = {}
         self._bytes = 0
@@ -115,6 +117,15 @@ def over_inputs(value: torch.Tensor, shape: Sequence[int], n: int) -> torch.Tens
     if axis is None:
         return value * n if n > 1 else value
     return value.sum(axis, keepdim=True, dtype=torch.float64)
+
+
+def _of_one_shape(name: str, given: list[torch.Tensor], others: list[torch.Tensor] | None) -> None:
+    for x, other in zip(given, others or (), strict=False):
+        if x.shape[1:] != other.shape[1:]:
+            raise InputError(
+                f"{name}= holds inputs of shape {tuple(other.shape[1:])}, and those that are played have shape "
+                f"{tuple(x.shape[1:])}: what a cut edge carries must fit where it goes"
+            )
 
 
 def counterfactual(

@@ -96,6 +96,7 @@ class Edges(FlatEdges):
 
 def _beside(operator: Any, mask: Any) -> Array:
     """The entries of a mask at the places of an operator; 1 where a sparse mask holds none."""
+    mask = sp.csr_array(mask) if sp.issparse(mask) else mask
     same = sp.issparse(mask) and sp.issparse(operator) and mask.nnz == operator.nnz
     if not sp.issparse(mask) and not sp.issparse(operator):
         return np.asarray(mask, dtype=np.float64).ravel()

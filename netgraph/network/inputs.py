@@ -12,7 +12,9 @@ from netgraph.errors import InputError
 from netgraph.network.shapes import count
 
 BATCH = 256
-"""Inputs per pass, where the result does not depend on it."""
+"""Inputs per pass at most, where the result does not depend on it."""
+ROOM = 3 << 29
+"""Bytes that all values of a pass may take: 1.5 GB, and a backward pass as much again. One input always passes."""
 _WIDE = torch.float32
 
 
@@ -93,7 +95,16 @@ def as_shape(part: Any) -> tuple[int, ...] | None:
     return tuple(part) if whole else None
 
 
-def split(given: Sequence[torch.Tensor], step: int = BATCH) -> list[list[torch.Tensor]]:
+def at_once(each: int) -> int:
+    """How many inputs are played at once whose values take so many bytes each.
+
+    >>> at_once(10_000), at_once(50_000_000), at_once(10**10)
+    (256, 32, 1)
+    """
+    return max(1, min(BATCH, ROOM // max(each, 1)))
+
+
+def split(given: Sequence[torch.Tensor], step: int) -> list[list[torch.Tensor]]:
     """The inputs in batches of ``step``."""
     return [[x[i : i + step] for x in given] for i in range(0, len(given[0]), step)]
 

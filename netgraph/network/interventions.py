@@ -47,7 +47,7 @@ class Interventions:
 
         Raises
         ------
-        AnalysisError : masks that are not those of the graph's blocks, or edges that share a weight.
+        AnalysisError : masks that are not those of the graph's blocks.
         UnknownName : another granularity or corruption.
         InputError : inputs that do not fit the network.
 

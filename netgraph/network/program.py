@@ -14,7 +14,7 @@ from netgraph.errors import InputError, NetgraphError, NetgraphWarning, RecordEr
 from netgraph.network.arguments import Arguments
 from netgraph.network.entering import mark
 from netgraph.network.heard import heard
-from netgraph.network.inputs import BATCH, split, storable
+from netgraph.network.inputs import at_once, split, storable
 from netgraph.network.looking import changed_constants, tell
 from netgraph.network.neighbours import pair as two_of
 from netgraph.network.neighbours import refuse_mixing
@@ -189,7 +189,7 @@ class Programs:
         n = len(self.separate(given)[0])
         if isinstance(target, (torch.Tensor, np.ndarray)) and target.ndim == 0:
             target = target.item()
-        step = BATCH if self._together(given) else 1
+        step = self._step(given)
         targets = [of_rows(target, n, i, i + step) for i in range(0, n, step)]
         return list(zip(split(given, step), targets, strict=True))
 
@@ -210,17 +210,21 @@ class Programs:
             self._separate.add(key)
         return given
 
-    def _together(self, given: list[torch.Tensor]) -> bool:
-        """Whether a batch runs the same program as a single input, its batch axis kept apart."""
+    def _step(self, given: list[torch.Tensor]) -> int:
+        """How many of the inputs are played at once: as many as have room, or one where they must be kept apart."""
         if len(given[0]) == 1:
-            return True
-        one = self.program(given).tape
-        batch = [x[:BATCH] for x in given]
+            return 1
+        step = at_once(self.program(given).tape.bytes)
+        return step if step > 1 and self._together([x[:step] for x in given]) else 1
+
+    def _together(self, batch: list[torch.Tensor]) -> bool:
+        """Whether a batch runs the same program as a single input, its batch axis kept apart."""
+        one = self.program(batch).tape
         tape = self.tape(batch)
         if one.branches or tape.skeleton != one.skeleton or any(plays_singly(call) for call in one.calls):
             return False
         n = len(batch[0])
-        for slot in self.numbering("channel", given).forms:
+        for slot in self.numbering("channel", batch).forms:
             few, many = one.shapes[slot], tape.shapes[slot]
             grown = [(a, b) for a, b in zip(few, many, strict=False) if a != b]
             if len(few) != len(many) or grown != [(1, n)]:  # merged with another axis, or summed over the inputs

@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 from netgraph.graph.sliding import Geometry
-from netgraph.network.blocks import Joint, Record
+from netgraph.network.blocks import Joint, Matmul, Record
 from netgraph.network.chosen import Select
 from netgraph.network.elementwise import Elementwise, Linear
 from netgraph.network.gates import Function, finite, scaled, secant, times
-from netgraph.network.shapes import batchify, lift
+from netgraph.network.shapes import batchify, lift, row_products
 from netgraph.network.values import Run, Scaled, Value, Watch
 from netgraph.network.vertices import At
 
@@ -172,15 +172,26 @@ class Replay(Run):
         return Value(out, gate.expand(out.shape), constant.expand(out.shape))
 
     def product(self, x: Value, y: Value, label: str = "mul") -> Value:
-        """x·y = (½y)·x + (½x)·y, one factor of each held fixed."""
+        """x·y = (½y)·x + (½x)·y, one factor of each held fixed; where nothing is, the product of what edges carry."""
+        at = self.next_step()
+        if not self.freeze and at in self.numbering.joints:
+            carried = [x.tensor, y.tensor] if at not in self.cuts else self.cuts[at].moved([x.tensor, y.tensor])
+            return self._made(self.at(), carried[0] * carried[1], [x, y], [c.detach() for c in reversed(carried)])
         kx, ky = self.frozen(lambda a: 0.5 * a, y), self.frozen(lambda a: 0.5 * a, x)
         return self.mix([(x, kx), (y, ky)], "product", label)
 
     def matmul(self, x: Value, weight: torch.Tensor, label: str = "linear") -> Value:
         """(…, K) times a constant (K, O)."""
         at = self.at()
-        w = weight.to(self.dtype)
-        return self._affine(at, x, w, lambda v, k: v @ k)
+        joint = self.numbering.joints[at]
+
+        def product(v: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+            if k.dim() == 2:
+                return v @ k
+            assert isinstance(joint, Matmul)  # rows of different vertices, their edges cut one by one
+            return row_products(v, k, joint.group.to(v.device))
+
+        return self._affine(at, x, weight.to(self.dtype), product)
 
     def attend(self, pattern: torch.Tensor, x: Value) -> Value:
         """A pattern taken from the values, held fixed, times the values that it spreads."""

@@ -203,15 +203,18 @@ def _one_by_one(
 ) -> dict[str, Sequence[Any]]:
     """What is lost when each edge alone is cut."""
     runs = MaskedRuns(net, given, ask.granularity, ask.corrupted, ask.reference, ask.seed, graph)
-    full = runs.run(None, ask.target)
+    aim = ask.target if ask.target is not None or ask.metric == "kl" else ("logit", None)  # a single output's
+    full = runs.run(None, aim)
     score, size = np.zeros(runs.size), np.zeros(runs.size)
     kept = np.ones(runs.size)
-    for edge in np.flatnonzero(np.concatenate([entries(block.weight) for block in graph.blocks])):
+    edges = np.flatnonzero(np.concatenate([entries(block.weight) for block in graph.blocks]))
+    for done, edge in enumerate(edges):
         kept[edge] = 0
-        lost = loss(full, runs.run(kept, ask.target), ask.metric)
+        lost = loss(full, runs.run(kept, aim), ask.metric)
         score[edge], size[edge] = lost.mean(), np.abs(lost).mean()
         kept[edge] = 1
-        tick(1)
+        if inputs := runs.inputs * (done + 1) // len(edges) - runs.inputs * done // len(edges):
+            tick(inputs)
     return {"score": runs.blocks(score), "abs_score": runs.blocks(size)}
 
 

@@ -132,6 +132,13 @@ def batchify_rows(t: torch.Tensor, lead: Sequence[int]) -> torch.Tensor:
     return flat.reshape(flat.shape[0], count(lead), features)
 
 
+def row_products(x: torch.Tensor, kernels: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    """(…, O) of (…, K): each row times the kernel, of (groups, K, O), that ``group`` (the leading axes) says."""
+    made = torch.einsum("brk,rko->bro", batchify_rows(x, group.shape), kernels[group.reshape(-1)])
+    out = (*x.shape[:-1], kernels.shape[-1])
+    return unbatchify(made.flatten(1), x[..., :1].expand(out), (*group.shape, kernels.shape[-1]))
+
+
 def conv_entries(
     x: Sequence[int], z: Sequence[int], weight: Sequence[int], geometry: Geometry
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

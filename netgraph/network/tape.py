@@ -17,6 +17,7 @@ import torch
 from torch.utils import _pytree as pytree
 
 from netgraph.network.output import Output
+from netgraph.network.shapes import count
 from netgraph.network.trees import Path
 
 
@@ -129,7 +130,7 @@ class Tape:
 
     def forget(self) -> None:
         """Drop what was derived from the calls: the tape has grown."""
-        for name in ("skeleton", "dependent", "uses", "needed", "maker", "output_slot", "logits_slot"):
+        for name in ("skeleton", "dependent", "bytes", "uses", "needed", "maker", "output_slot", "logits_slot"):
             self.__dict__.pop(name, None)
 
     @property
@@ -208,6 +209,13 @@ class Tape:
             if any(slot in slots for slot in call.reads):
                 slots.update(slot for slot in call.outputs if slot is not None)
         return slots
+
+    @cached_property
+    def bytes(self) -> int:
+        """What all values take that depend on the input; views take nothing, whole numbers as much as floating ones."""
+        made = [s for call in self.calls if not getattr(call.op, "is_view", False) for s in call.outputs]
+        kept = [s for s in (*self.inputs, *made) if s in self.dependent]
+        return sum(count(self.shapes[s]) for s in kept) * max(self.dtype.itemsize, 4)
 
     @cached_property
     def maker(self) -> dict[int, Call]:

@@ -306,9 +306,10 @@ class Run:
 
     def _stabilise(self, z: torch.Tensor, epsilon: float) -> None:
         """What returns to z is relevance over z + ε·sign z."""
-        if z.requires_grad:
+        if z.requires_grad and epsilon != 0:  # without it nothing is lost, and 0/0 is not asked for
             held = z.detach()
-            ratio = held / (held + epsilon * torch.where(held < 0, -1, 1))
+            sign = torch.where(held < 0, -1, 1).to(held)  # whole numbers times ε would be of single precision
+            ratio = held / (held + epsilon * sign)
             z.register_hook(lambda gradient: gradient * ratio)
 
     def _constant(self, at: At, c: torch.Tensor, numbers: torch.Tensor) -> Value:

@@ -110,12 +110,3 @@ def test_network_masked_bad_masks() -> None:
         net.masked(x, [np.ones((2, 2)), None, None])
     with pytest.raises(UnknownName, match="corrupted"):
         net.masked(x, [None] * 3, corrupted="gaussian")
-
-
-def test_network_masked_attention_without_a_softmax() -> None:
-    """By channel all edges can be cut; by unit the tokens share their weights, and the error says so."""
-    model, x = make("linear-attention", torch.float64)
-    net = ng.trace(model, x)
-    assert np.allclose(net.masked(x, whole(net.graph())), net.outputs(x), atol=1e-12)
-    with pytest.raises(AnalysisError, match="weights are shared"):
-        net.masked(x, [0 * m for m in whole(net.graph("unit"))], "unit")
