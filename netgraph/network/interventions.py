@@ -54,7 +54,9 @@ class Interventions:
         Notes
         -----
         Every non-linearity is that of the values that arrive: z = op(a′, W) + op(a − a′, W ⊙ kept), with a′ what a cut
-        edge carries. An entry of weight 0 is no edge, and cannot be cut.
+        edge carries. An entry of weight 0 is no edge, and cannot be cut. A maximum and a product are those of what
+        their edges carry; of a product of matrices, each side's edges carry half. Attention's patterns and the scales
+        of normalisations are no edges: they follow from the values that arrive, the inputs themselves among them.
 
         Examples
         --------
