@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from analysis_graphs import awkward
+from circuit_networks import question
 
 from netgraph.analysis.centrality import MEASURES, centrality
-from netgraph.analysis.circuits import METHODS as SELECTIONS
-from netgraph.analysis.circuits.selection import count_edges
+from netgraph.analysis.circuits.selection import ORDERS, cumulative, first, threshold
 from netgraph.analysis.modules import METHODS, modularity, modules, ncut
 from netgraph.analysis.paths import paths
 from netgraph.errors import AnalysisError
@@ -88,18 +88,25 @@ def test_paths_to_every_vertex_answer_or_say_why_not(name: str, group: str | Non
 
 
 @every_graph
-@pytest.mark.parametrize("method", SELECTIONS)
+@pytest.mark.parametrize("method", [*ORDERS, "threshold", "cumulative"])
 def test_every_selection_answers_or_says_why_not(name: str, method: str) -> None:
     graph = GRAPHS[name]
-    scores = [block.weight for block in graph.blocks]
+    before = untouched(graph)
+    asked = question(graph)
     try:
-        chosen = SELECTIONS[method](graph, scores, 3)
+        if method in ORDERS:
+            chosen = first(asked, ORDERS[method](asked), 3)
+        else:
+            chosen = threshold(asked, 1e-250) if method == "threshold" else cumulative(asked, 1)
     except AnalysisError as error:
         assert name in WITHOUT_EDGES
         assert "scores exactly 0" in str(error)
         return
-    kept = count_edges(graph, chosen.masks)
-    assert 0 < kept <= chosen.before
-    part = graph.select(edges=chosen.masks)
-    assert len(part.edges) == kept
+    assert name not in WITHOUT_EDGES
+    assert 0 < len(chosen.edges) <= chosen.before
+    flat = np.zeros(asked.edges.size, dtype=bool)
+    flat[chosen.edges] = True
+    part = graph.select(edges=asked.edges.blocks(flat))
+    assert len(part.edges) == len(chosen.edges)
     assert set(part.ids) <= set(graph.ids)
+    assert untouched(graph) == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
+from reprlib import repr as in_short
 from typing import Any
 
 import numpy as np
@@ -250,7 +251,7 @@ def _held_out(
         return inputs, labels, corrupted, target, (held_out[0], held_out[1], other, target)
     if not isinstance(held_out, float) or not 0 < held_out < 1:
         raise AnalysisError(
-            f"held_out={held_out!r}: expected (inputs, labels), or a share of the inputs between 0 and 1"
+            f"held_out={in_short(held_out)}: expected (inputs, labels), or a share of the inputs between 0 and 1"
         )
     count = len(net.outputs(inputs))
     if count < 2:

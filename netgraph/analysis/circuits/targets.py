@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Integral
+from reprlib import repr as in_short
 from typing import Any
 
 import numpy as np
@@ -96,7 +97,7 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
             name = f"logit {first} minus logit {second}"
             about = every if classes is None else _members(first, classes, labels)
             return Target(name, first, (first, second), about, classes, first)
-    raise AnalysisError(f"target={target!r} is none that a circuit can be judged by; expected {ACCEPTED}")
+    raise AnalysisError(f"target={in_short(target)} is none that a circuit can be judged by; expected {ACCEPTED}")
 
 
 def of_each(target: Any) -> bool:
@@ -111,7 +112,7 @@ def _of_each(target: Any, outputs: int, called: npt.NDArray[Any], classes: Any, 
     if isinstance(target, tuple):
         target = target[1]
     if outputs < 2:
-        raise AnalysisError(f"target={target!r} is a class per input, and the network has a single output")
+        raise AnalysisError(f"target={in_short(target)} is a class per input, and the network has a single output")
     if isinstance(target, str):
         if target not in ("label", "prediction"):
             raise AnalysisError(f"target={target!r} is none that a circuit can be judged by; expected {ACCEPTED}")
