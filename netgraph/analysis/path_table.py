@@ -73,4 +73,6 @@ def footer(told: Mapping[Any, Any], listed: int) -> str:
         said += f"; Σ|path| is {ratio:.3g} times |Σ path|"
     elif ratio == math.inf:
         said += "; Σ path is 0: all of it cancels"
+    if math.isfinite(told.get("circuit_share", math.nan)):
+        said += f"; all paths in the circuit hold {told['circuit_share']:.2%} of the target's value"
     return said

@@ -99,6 +99,29 @@ class Units:
                 self._pull(layer, y, pulled, None)
         return total
 
+    def inside(self, start: Mapping[str, Vector], target: int, sources: Mapping[int, npt.NDArray[np.int64]]) -> float:
+        """Σ of the shares of the routes that take listed edges alone: ``sources`` of each vertex, by number."""
+        pulled: Pulled = {}
+        total, end = 0.0, self._layer_of(target)
+        for coarse in reversed(self.coarse.layers):
+            if coarse.name not in self.layers:
+                continue
+            layer, y = self.layers[coarse.name], pulled.pop(coarse.name, None)
+            if layer is end:
+                y = self._kept(target, None)
+            if y is None:
+                continue
+            if coarse.name in start and layer is not end:
+                total += float(start[coarse.name] @ y)
+            channels = self.channel[layer.name]
+            for vertex in np.unique(channels[y != 0]).tolist():
+                if vertex not in sources:
+                    continue
+                for name, values in self._behind(vertex, np.where(channels == vertex, y, 0.0)).items():
+                    taken = np.where(np.isin(self.channel[self.layers[name].name], sources[vertex]), values, 0.0)
+                    pulled[name] = pulled[name] + taken if name in pulled else taken
+        return total
+
     def shares(self, routes: Iterable[tuple[int, ...]], start: Mapping[str, Vector], grouped: bool) -> list[Found]:
         """(share, route) of every route; ``grouped``: routes lack their first vertex, which is summed over."""
         out: list[Found] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
@@ -15,6 +15,7 @@ from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows, passed
 from netgraph.network.graphs import check, of_weights
 from netgraph.network.heard import heard
+from netgraph.network.input_shares import input_shares
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.interventions import Interventions
 from netgraph.network.parameters import check_parameters, without_nonfinite
@@ -332,6 +333,26 @@ class Network(Interventions):
         [2, 2, 1]
         """
         return activations.activations(self, inputs, granularity, chunk, progress)
+
+    def input_shares(self, inputs: Any, vertices: Sequence[str], granularity: str = "channel") -> np.ndarray[Any, Any]:
+        """(vertices, …) what every number of the (first) input adds to each vertex's activation: means over the inputs.
+
+        The gradient × input of the frozen network: with the shares of biases and constants, what ``activations`` says.
+        A backward pass a vertex and batch.
+
+        Raises
+        ------
+        InputError : inputs that do not fit the network, or are no floating numbers; no vertex.
+
+        Examples
+        --------
+        >>> import torch, netgraph as ng
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
+        >>> model[0].weight.data = torch.tensor([[2.0, 3.0]])
+        >>> ng.trace(model, (2,)).input_shares(torch.tensor([[1.0, -1.0]]), ["linear_0:0"])
+        array([[ 2., -3.]])
+        """
+        return input_shares(self, inputs, vertices, granularity)
 
     def verify(self, inputs: Any = None, tolerance: float = TOLERANCE, granularity: str | None = None) -> Verification:
         """Prove that the graph is the network at some inputs, in float64.

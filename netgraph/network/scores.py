@@ -41,21 +41,22 @@ def edge_scores(net: Network, given: list[torch.Tensor], ask: Asked, tick: Tick 
     numbering = net.programs.numbering(ask.granularity, given, dtype)
     edges: dict[str, list[list[Any]]] = {}
     columns: dict[str, Any] = {}
+    target = 0.0
     if ask.flows:
         flowed = net.flows(ask.granularity, given, ask.target, net.dtype, keep=())[0].summary()
-        edges, columns = flowed.edges, flowed.columns
+        edges, columns, target = flowed.edges, flowed.columns, flowed.target
     how = SCORES[ask.score]
     if how.flow:
         edges = {**edges, **_flows(net, numbering, given, ask, tick)}
     meta = metadata(net, ask.granularity, "l1", numbering, (ask.target,))
     meta |= {"score": ask.score, "metric": ask.metric}
-    summary = checked(Summary(edges, columns, 0.0, len(given[0])), numbering)
+    summary = checked(Summary(edges, columns, target, len(given[0])), numbering)
     graph = build(numbering, "l1", numpy_dtype(net.dtype), meta, summary)
     if not how.flow:
         graph = graph if ask.score == "weight" else graph.unrolled()
         found = _weights(graph) if ask.score == "weight" else _one_by_one(net, given, ask, graph, tick)
         graph = replace(graph, blocks=tuple(_beside(block, i, found) for i, block in enumerate(graph.blocks)))
-    left = {name: value for name, value in graph.meta.items() if name != "target_value"}
+    left = {name: value for name, value in graph.meta.items() if ask.flows or name != "target_value"}
     return replace(graph, meta=left, origin=net)
 
 

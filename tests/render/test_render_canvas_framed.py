@@ -165,3 +165,34 @@ def test_canvas_outputs_that_are_a_part_of_their_layer_show_what_was_predicted()
         (frame,) = sample["frames"]
         assert frame["target"] == 9 + int(net.outputs(x)[i].argmax()) == sample["prediction"]
         assert frame["value"] == pytest.approx(float(net.outputs(x)[i].max()), rel=1e-5)
+
+
+def test_canvas_a_circuit_tells_its_evidence_and_no_sum_that_it_lacks() -> None:
+    images, labels = held_out()
+    net = network("cnn")
+    circuit = ng.circuit(net, images[:60], labels[:60], target=3, edges=30, score="eap")
+    page = Page(ng.render(circuit))
+    assert page.data["notes"][0] == f"A circuit for centred logit 3: {len(circuit)} of 296 edges."
+    evidence = circuit.evidence
+    page = Page(ng.render(circuit))
+    judged = f"{evidence.faithfulness:.3f} ± {evidence.error:.3f} at 60 inputs that it was found with"
+    assert page.data["notes"][0].startswith(
+        f"A circuit for centred logit 3: {len(circuit)} of 296 edges, faithfulness {judged}"
+    )
+    told = dict(page.data["about"])
+    assert told["circuit for"] == "centred logit 3"
+    assert told["edges kept"] == f"{len(circuit)} of 296"
+    assert told["chosen by"] == "score eap, method greedy, cut edges carry: mean"
+    assert told["faithfulness"].startswith(judged)
+    assert told["CMD"].startswith(f"{evidence.cmd:.3f} (|weight| ")
+    weights = np.concatenate([page.matrix(block)[np.nonzero(page.matrix(block))] for block in page.blocks])
+    expected = np.concatenate([np.asarray(block.weight).ravel() for block in circuit.graph.blocks])
+    assert np.sort(weights) == pytest.approx(np.sort(expected[expected != 0]), rel=2**-10)  # not the scores
+    whole = Page(ng.render(circuit.whole))
+    assert whole.samples[0]["frames"][0]["constant"] == pytest.approx(
+        float(circuit.whole.columns["constant_share"].sum()), rel=1e-4
+    )
+    mlp = ng.circuit(network("mlp"), images[:60], labels[:60], target=3, edges=100, score="eap")
+    frame = Page(ng.render(mlp)).samples[0]["frames"][0]
+    assert frame["value"] == pytest.approx(mlp.whole.meta["target_value"])
+    assert frame["constant"] is None  # most of the pixels are not there

@@ -90,6 +90,17 @@ class Evidence:
         rows = self.baselines[self.baselines.index.str.startswith("random")]
         return pd.DataFrame({"mean": rows.mean(), "sd": rows.std(ddof=0)}).T
 
+    def in_words(self) -> dict[str, str]:
+        """The figures that a page has room for, beside those of random edges and of |weight|."""
+        random, weight = self.random["faithfulness"].iloc[0], self.baselines["faithfulness"].loc["weight"]
+        told = {
+            "faithfulness": f"{self.faithfulness:.3f} ± {self.error:.3f} at {self.settings['inputs']:,} inputs"
+            f"{self.settings['judged_on']} (as many edges at random {random:.3f}, by |weight| {weight:.3f})"
+        }
+        if self.areas is not None:
+            told["CMD"] = f"{self.cmd:.3f} (|weight| {self.areas['cmd'].loc['weight']:.3f})"
+        return told
+
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draws f against the share of edges, with error bars, by matplotlib; needs ``curve=True``.
 

@@ -165,7 +165,8 @@ def circuit(
     own = aim.vertex or output_vertex(whole, aim.output, logits[aim.rows])
     where = " that it was found with" if aside is None else ""
     judged_on = (inputs, labels, corrupted) if aside is None else aside[:3]
-    return Circuit(settings, question, order, chosen.edges, net, judged_on, reference, where, own)
+    found_with = (inputs, labels)
+    return Circuit(settings, question, order, chosen.edges, net, found_with, judged_on, reference, where, own)
 
 
 def _chosen(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from netgraph.graph.graph import Graph
 
@@ -51,8 +52,16 @@ class Runs(Protocol):
 class CircuitNetwork(Protocol):
     """The part of ``netgraph.Network`` that circuits use."""
 
-    def graph(self, granularity: str = ..., *, inputs: Any = ..., target: Any = ...) -> Graph:
+    def graph(self, granularity: str = ..., *, bias: str = ..., inputs: Any = ..., target: Any = ...) -> Graph:
         """The graph, at some inputs: ``attribution`` on its edges, the mean over the inputs."""
+        ...
+
+    def activations(self, inputs: Any, granularity: str = ...) -> pd.DataFrame:
+        """(inputs, vertices) what every vertex does on every input; columns named by id."""
+        ...
+
+    def input_shares(self, inputs: Any, vertices: Sequence[str], granularity: str = ...) -> npt.NDArray[Any]:
+        """(vertices, …) what every number of the input adds to each vertex, the mean over the inputs."""
         ...
 
     def outputs(self, inputs: Any) -> Outputs:

@@ -1,4 +1,4 @@
-"""A circuit as a folder: the tables of its graph, and ``circuit.json`` with its settings and evidence."""
+"""A circuit as a folder: the tables of its graph, ``circuit.json`` with settings and evidence, and ``roles.csv``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.circuits.evidence import Evidence
     from netgraph.analysis.circuits.result import Circuit
 
-REPORT = "circuit.json"
+REPORT, ROLES = "circuit.json", "roles.csv"
 
 
 def save(circuit: Circuit, directory: str | os.PathLike[str]) -> Path:
@@ -29,8 +29,11 @@ def save(circuit: Circuit, directory: str | os.PathLike[str]) -> Path:
     folder = Path(directory)
     report = {"settings": _plain(circuit.settings), "evidence": _plain(_as_dict(circuit.evidence))}
     _check(folder)
+    roles = circuit.vertices()
+    roles["top_inputs"] = [" ".join(map(str, numbers)) for numbers in roles["top_inputs"]]
     with replacing(folder) as new:
         write_graph(circuit.graph, new)
+        roles.to_csv(new / ROLES, index=False, lineterminator="\n")
         (new / REPORT).write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     return folder
 
@@ -39,7 +42,7 @@ def _check(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise TableError(f"{folder} is a file; expected a folder, which may not exist yet")
     held = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
-    foreign = [name for name in held if name not in FILES | {REPORT}]
+    foreign = [name for name in held if name not in FILES | {REPORT, ROLES}]
     if foreign or (held and REPORT not in held):
         raise TableError(
             f"{folder} holds {', '.join((foreign or held)[:5])}, and not just a saved circuit: "
@@ -62,6 +65,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.generic) or hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if callable(value):
+        return getattr(value, "__name__", type(value).__name__)
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -240,6 +240,12 @@ def _verified(graph: Graph, network: Any) -> list[tuple[str, str]]:
 
 def _notes(graph: Graph, stored: list[Stored]) -> list[str]:
     notes = []
+    if "edges_kept" in graph.meta:
+        found = (
+            f"A circuit for {text(graph.meta.get('circuit_for', 'a target'))}: {text(graph.meta['edges_kept'])} edges"
+        )
+        judged = f", faithfulness {text(graph.meta['faithfulness'])}" if "faithfulness" in graph.meta else ""
+        notes.append(f"{found}{judged}.")
     cut = [s for s in stored if not s.whole]
     if cut:
         kept, total = sum(map(len, stored)), sum(s.edges for s in stored)

@@ -201,7 +201,10 @@ def _of_the_graph(graph: Graph, stored: Sequence[Stored]) -> Shown:
         target = int(np.flatnonzero(places == spoken)[0])
     value = float(graph.meta.get("target_value", activation[last][target]))
     contribution = framed.frame_blocks(match, stored, "contribution", how.edges) if "contribution" in flows else None
-    fields = framed.framed_data(activation, contribution, [framed.frame(match, stored, target, value, how, aim)])
+    frame = framed.frame(match, stored, target, value, how, aim)
+    if not _adds_up(graph, value, frame["constant"]):
+        frame["constant"] = None  # no sum is told: a part of a network lacks some of what makes the whole
+    fields = framed.framed_data(activation, contribution, [frame])
     name = "this input" if count == 1 else f"{graph.meta.get('aggregate', 'mean')} of {count:,} inputs"
     sample = _sample(name, activation[last], fields, [])
     if count != 1:
@@ -211,6 +214,15 @@ def _of_the_graph(graph: Graph, stored: Sequence[Stored]) -> Shown:
         mean = ": the logit minus the mean of the others" if aim.startswith("centred") else ""
         notes.append(f"Flows are to the {aim}{mean}.")
     return Shown("framed", False, [sample], notes=notes)
+
+
+def _adds_up(graph: Graph, value: float, constant: float) -> bool:
+    """Whether the shares of the inputs and of all constants make the target, as in a whole network."""
+    shares = graph.columns["attribution"] if "attribution" in graph.columns else np.zeros(graph.n)
+    parts = [np.asarray(shares, dtype=np.float64)[layer.vertices] for layer in graph.layers if layer.kind == "input"]
+    inputs = sum(float(part.sum()) for part in parts)
+    largest = max(abs(value), abs(constant), *(float(np.abs(part).sum()) for part in parts), 0.0)
+    return abs(inputs + constant - value) <= 1e-3 * largest
 
 
 # -- pictures that need the network's units --------------------------------------------------------------

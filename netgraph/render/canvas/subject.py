@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,11 @@ def subject(drawn: Any, network: Any = None) -> Subject:
             f"render draws a netgraph Graph, or a Network, Circuit or Modules, which have one; got "
             f"{type(drawn).__name__}"
         )
-    return Subject(graph, network if network is not None else graph.origin, _target(drawn))
+    told = getattr(drawn, "provenance", None)
+    behind = network if network is not None else graph.origin
+    if isinstance(told, Mapping):  # a circuit's evidence stands beside where its graph came from
+        graph = replace(graph, meta={**told, **graph.meta})
+    return Subject(graph, behind, _target(drawn))
 
 
 def is_network(thing: Any) -> bool:

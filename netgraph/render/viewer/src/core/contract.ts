@@ -154,9 +154,12 @@ export interface FrameData {
   blocks: FrameBlock[];
   /** What the flows are to where that is not the output itself: "centred logit 3"; null: the output. */
   of: string | null;
-  /** The target's own value, and what of it comes from biases and constants rather than from inputs. */
+  /**
+   * The target's own value, and what of it comes from biases and constants rather than from inputs; null where the
+   * graph is a part of the network, whose flows do not add up to the target.
+   */
   value: number;
-  constant: number;
+  constant: number | null;
   /** float32 flow through each vertex, and what its biases and constants add to it; null: not kept. */
   vertex: Base64 | null;
   share: Base64 | null;

@@ -97,7 +97,8 @@ export function createListing(data: PageData, wiring: Wiring, flows: Flows): Lis
     if (!frame) return nothing("flow");
     const { value } = flows.values({ ...reading, view: "circuit" });
     const found = list({ ...pipes(value), ...to, factor: 1 }, count, false);
-    return { ...found, total: frame.value - frame.constant, constant: frame.constant };
+    const constant = frame.constant ?? NaN;
+    return { ...found, total: frame.value - constant, constant };
   }
 
   function betweenTwo(a: number, b: number, reading: Reading, count: number): PathList {
