@@ -90,7 +90,9 @@ def test_demo_says_whom_the_circuit_takes_for_its_digit(
 ) -> None:
     rightly, members, wrongly, others = map(int, re.findall(r"\d+", value(done[1], network, "what it calls a 3")))
     assert 0 <= rightly <= members and 0 <= wrongly <= others and members + others == 150
-    accuracy = float((done[0] / network / "circuit.txt").read_text().split("circuit   ")[1].split()[1])
+    row = (done[0] / network / "circuit.txt").read_text().split("circuit   ")[1].split()
+    assert row[1] == "±"  # faithfulness and its error, then accuracy
+    accuracy = float(row[3])
     assert (rightly + others - wrongly) / 150 == pytest.approx(accuracy, abs=1e-4)
 
 
