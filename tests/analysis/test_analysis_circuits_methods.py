@@ -194,6 +194,23 @@ def test_resampling_takes_the_activations_of_others() -> None:
     assert ng.circuit(net, inputs, labels, target=1, corrupted="resample", edges=6).scores.equals(found.scores)
 
 
+def test_counterfactuals_are_one_for_each_input() -> None:
+    net, inputs, labels = three_classes()
+    for target in (0, "label"):
+        for options in ({}, {"held_out": 0.5}):
+            with pytest.raises(
+                AnalysisError, match="corrupted= holds 5 inputs for 120: pass a counterfactual for each"
+            ):
+                ng.circuit(net, inputs, labels, target=target, corrupted=inputs[:5], **options)
+    with pytest.raises(
+        AnalysisError, match=r'no word \("mean", "zero", "resample"\).* are a NoneType: expected a tensor'
+    ):
+        ng.circuit(net, inputs, labels, target=0, corrupted=None)
+    one = ng.circuit(net, inputs, labels, target=0, corrupted=-inputs, edges=9)
+    assert one.settings["corrupted"] == "counterfactual"
+    assert ng.circuit(net, inputs, labels, target=0, corrupted=(-inputs).tolist(), edges=9).scores.equals(one.scores)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
 def test_networks_of_lower_precision_have_circuits(dtype: torch.dtype) -> None:
     weights, inputs, labels = three_classes_by_hand()

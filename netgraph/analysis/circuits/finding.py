@@ -18,7 +18,7 @@ from netgraph.analysis.circuits.protocol import CircuitNetwork, Outputs
 from netgraph.analysis.circuits.ranking import sizes
 from netgraph.analysis.circuits.result import Circuit
 from netgraph.analysis.circuits.selection import ORDERS, Chosen, Question
-from netgraph.analysis.circuits.targets import Target, held, label_array, of_each, resolve, take
+from netgraph.analysis.circuits.targets import Target, held, label_array, of_each, paired, resolve, take
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
@@ -117,15 +117,15 @@ def circuit(
     logits = net.outputs(inputs)
     aim = resolve(target, logits, labels)
     count = len(logits)
-    paired = not isinstance(corrupted, str)
+    pairs = paired(corrupted, count)
     whole = net.edge_scores(
         take(inputs, aim.rows, count),
         score,
         aim.of(aim.rows),
         granularity,
-        corrupted=take(corrupted, aim.rows, count) if paired else corrupted,
+        corrupted=take(corrupted, aim.rows, count) if pairs else corrupted,
         # a class's members are scored against all inputs; where these are the same, nobody is to draw themselves
-        reference=inputs if reference is None and not paired and len(aim.rows) < count else reference,
+        reference=inputs if reference is None and not pairs and len(aim.rows) < count else reference,
         flows=True,
         seed=seed,
         progress=progress,
@@ -148,7 +148,7 @@ def circuit(
         "score": score,
         "metric": whole.meta.get("metric"),
         "method": method,
-        "corrupted": "counterfactual" if paired else corrupted,
+        "corrupted": "counterfactual" if pairs else corrupted,
         "granularity": granularity,
         "inputs": count,
         "inputs_scored": len(aim.rows),
@@ -264,7 +264,7 @@ def _held_out(
     parts = []
     for rows in (np.sort(order[aside:]), np.sort(order[:aside])):
         its = None if labels is None else label_array(labels, count)[rows]
-        other = corrupted if isinstance(corrupted, str) else take(corrupted, rows, count)
+        other = take(corrupted, rows, count) if paired(corrupted, count) else corrupted
         parts.append((take(inputs, rows, count), its, other, target if own is None else own[rows]))
     return (*parts[0], parts[1])
 

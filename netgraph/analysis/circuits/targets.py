@@ -157,18 +157,41 @@ def label_array(labels: Any, count: int, what: str = "labels") -> npt.NDArray[An
     return array
 
 
-def held(inputs: Any) -> None:
+def held(inputs: Any, what: str = "inputs") -> None:
     """Whether inputs are there at once: a loader gives them a batch at a time.
 
     Raises
     ------
-    AnalysisError : a loader or another data set.
+    AnalysisError : a loader or another data set; nothing that holds numbers.
     """
-    if not hasattr(inputs, "shape") and not isinstance(inputs, (dict, tuple, list)):
+    if hasattr(inputs, "shape") or isinstance(inputs, (dict, tuple, list)):
+        return
+    if hasattr(inputs, "__getitem__") or hasattr(inputs, "__iter__"):
         raise AnalysisError(
-            f"inputs are a {type(inputs).__name__}: edge sets are run on all inputs again and again, so collect them "
+            f"{what} are a {type(inputs).__name__}: edge sets are run on all inputs again and again, so collect them "
             "first, inputs, labels = (torch.cat(parts) for parts in zip(*loader))"
         )
+    raise AnalysisError(f"{what} are a {type(inputs).__name__}: expected a tensor or an array, or several of them")
+
+
+def paired(corrupted: Any, count: int) -> bool:
+    """Whether inputs of the user's own are the counterfactuals, one for each of ``count``.
+
+    Raises
+    ------
+    AnalysisError : too few, too many, or none at all.
+    """
+    if isinstance(corrupted, str):
+        return False
+    held(corrupted, 'corrupted= is no word ("mean", "zero", "resample"), and its counterfactuals')
+    parts = list(corrupted.values()) if isinstance(corrupted, dict) else corrupted
+    several = isinstance(parts, (tuple, list)) and all(hasattr(part, "shape") for part in parts)
+    found = len(parts[0]) if several else len(parts)
+    if found != count:
+        raise AnalysisError(
+            f"corrupted= holds {found} inputs for {count}: pass a counterfactual for each, in their order"
+        )
+    return True
 
 
 def take(inputs: Any, rows: npt.NDArray[np.int64], count: int) -> Any:
