@@ -173,6 +173,7 @@ def test_canvas_a_circuit_tells_its_evidence_and_no_sum_that_it_lacks() -> None:
     circuit = ng.circuit(net, images[:60], labels[:60], target=3, edges=30, score="eap")
     page = Page(ng.render(circuit))
     assert page.data["notes"][0] == f"A circuit for centred logit 3: {len(circuit)} of 296 edges."
+    assert page.samples[0]["frames"][0]["constant"] is None  # its edges lack some of what makes the target
     evidence = circuit.evidence
     page = Page(ng.render(circuit))
     judged = f"{evidence.faithfulness:.3f} ± {evidence.error:.3f} at 60 inputs that it was found with"
@@ -193,6 +194,6 @@ def test_canvas_a_circuit_tells_its_evidence_and_no_sum_that_it_lacks() -> None:
         float(circuit.whole.columns["constant_share"].sum()), rel=1e-4
     )
     mlp = ng.circuit(network("mlp"), images[:60], labels[:60], target=3, edges=100, score="eap")
-    frame = Page(ng.render(mlp)).samples[0]["frames"][0]
+    frame = Page(ng.render(mlp.graph)).samples[0]["frames"][0]
     assert frame["value"] == pytest.approx(mlp.whole.meta["target_value"])
     assert frame["constant"] is None  # most of the pixels are not there

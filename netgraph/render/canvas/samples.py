@@ -202,7 +202,7 @@ def _of_the_graph(graph: Graph, stored: Sequence[Stored]) -> Shown:
     value = float(graph.meta.get("target_value", activation[last][target]))
     contribution = framed.frame_blocks(match, stored, "contribution", how.edges) if "contribution" in flows else None
     frame = framed.frame(match, stored, target, value, how, aim)
-    if not _adds_up(graph, value, frame["constant"]):
+    if "edges_kept" in graph.meta or not _adds_up(graph, value, frame["constant"]):
         frame["constant"] = None  # no sum is told: a part of a network lacks some of what makes the whole
     fields = framed.framed_data(activation, contribution, [frame])
     name = "this input" if count == 1 else f"{graph.meta.get('aggregate', 'mean')} of {count:,} inputs"
