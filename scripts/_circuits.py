@@ -28,6 +28,8 @@ from rich.table import Table
 from torch import nn
 
 import netgraph as ng
+from netgraph.analysis.circuits.evidence import SHARES
+from netgraph.analysis.circuits.judging import Judge
 from netgraph.demo.data import load_data, read_idx
 from netgraph.demo.train import train
 from netgraph.network.score_rules import SCORES
@@ -35,7 +37,9 @@ from netgraph.network.score_rules import SCORES
 SEEDS = range(5)
 LEAST = {"passes": 3.0, "one at a time": 1e5, "curve": 30.0}
 ONE_BY_ONE = 200
-"""Inputs of the oracle, which runs once for every edge."""
+"""Inputs of the oracle, which runs once for every edge,"""
+SMALL = 5_000
+"""and is left out where there are more edges than this."""
 
 
 class Subject(NamedTuple):
@@ -101,19 +105,34 @@ def subjects(data: Path | None) -> dict[str, Callable[[int], Subject]]:
     return found
 
 
-def areas(subject: Subject, score: str) -> Iterator[tuple[str, float]]:
-    """(row, CMD) of a score, and beside the default also of |weight| and of random edges."""
+def cmds(subject: Subject) -> Iterator[tuple[str, float]]:
+    """(row, CMD) of every score, and of random edges; the inputs are judged by one judge."""
     inputs, labels = subject.scored
-    if score == "exact":
-        inputs, labels = inputs[:ONE_BY_ONE], labels[:ONE_BY_ONE]
-    found = ng.circuit(
-        subject.net, inputs, labels, target="label", score=score, absolute=False, held_out=subject.judged, seed=0
+    judge: Judge | None = None
+    small = len(subject.net.graph().edges) < SMALL
+    for score in SCORES:
+        if score == "exact" and not small:
+            continue
+        few = slice(ONE_BY_ONE if score == "exact" else None)
+        found = ng.circuit(subject.net, inputs[few], labels[few], target="label", score=score, absolute=False)
+        if judge is None:
+            judge = Judge(subject.net, found.whole, *subject.judged, "label")
+        yield score, cmd(judge, found.order)
+    assert judge is not None
+    every = np.flatnonzero(judge.edges.real)
+    orders = [np.random.default_rng(seed).permutation(every) for seed in range(3)]
+    yield "random", statistics.mean(cmd(judge, order) for order in orders)
+
+
+def cmd(judge: Judge, order: np.ndarray) -> float:
+    """∫|1 − f| over the share of edges, kept from the beginning of an order; edges that it lacks come last."""
+    every = np.flatnonzero(judge.edges.real)
+    whole = np.concatenate([order, every[~np.isin(every, order)]])
+    kept = [whole[: max(1, round(share * len(every)))] for share in SHARES]
+    lost = [abs(1 - judge.faithfulness(judge.run(edges))) for edges in kept]
+    return float(
+        sum((a + b) / 2 * (d - c) for (a, b), (c, d) in zip(*map(itertools.pairwise, (lost, SHARES)), strict=True))
     )
-    table = found.evidence.areas
-    assert table is not None
-    yield score, float(table["cmd"].iloc[0])
-    if score == "mask_ig":
-        yield "random", float(table["cmd"][table.index.str.startswith("random")].mean())
 
 
 def quality(console: Console, data: Path | None) -> bool:
@@ -123,12 +142,8 @@ def quality(console: Console, data: Path | None) -> bool:
     for name, make in subjects(data).items():
         for seed in SEEDS:
             subject = make(seed)
-            small = len(subject.net.graph().edges) < 5_000
-            for score in SCORES:
-                if score == "exact" and not small:
-                    continue
-                for row, cmd in areas(subject, score):
-                    cells.setdefault(row, {}).setdefault(name, []).append(cmd)
+            for row, area in cmds(subject):
+                cells.setdefault(row, {}).setdefault(name, []).append(area)
             console.print(f"{name}, {seed + 1} of {len(SEEDS)}", highlight=False)
     for row in sorted(cells, key=lambda row: statistics.mean(next(iter(cells[row].values())))):
         own = [
