@@ -67,6 +67,21 @@ def test_evidence_by_hand() -> None:
     assert (evidence.edges, evidence.edges_total) == (1, 2)
 
 
+def test_edges_that_score_nothing_come_last_on_the_curve_and_what_is_no_edge_nowhere() -> None:
+    # On the input (1, 0) nothing flows from x2, yet at its mean it speaks: it is the second of the two edges.
+    net, inputs, labels = dense([np.eye(2)]), np.eye(2), np.array([0, 1])
+    found = ng.circuit(net, inputs, labels, target=0, edges=1, score="attribution")
+    assert found.order.tolist() == [0]
+    curve = found.evidence.curve
+    assert curve is not None
+    assert curve["edges"].tolist() == [1] * 9 + [2]
+    assert curve["faithfulness"].tolist() == pytest.approx([0.5] * 9 + [1])
+    judge = Judge(net, found.whole, inputs, labels, 0)
+    assert judge.edges.real.tolist() == [True, False, False, True]
+    assert np.array_equal(judge.run([0, 3]).logits, judge.full.logits)
+    assert np.array_equal(judge.without([1, 2]).logits, judge.full.logits)
+
+
 def test_a_raw_logit_can_be_kept_while_others_are_called_that_class_too() -> None:
     # Ablated to zero, x2 no longer speaks against class 0.
     net, inputs, labels = dense([np.eye(2)]), np.array([[2.0, 0.0], [1.0, 3.0]]), np.array([0, 1])
