@@ -36,6 +36,7 @@ _HOME = {
     "read_activations": "netgraph.graph.formats",
     "read_inputs": "netgraph.network.reading",
     "modules": "netgraph.analysis.modules",
+    "Hierarchy": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
     "centralities": "netgraph.analysis.centrality",
@@ -45,10 +46,14 @@ _HOME = {
     "describe": "netgraph.analysis.description",
     "duplicates": "netgraph.analysis.duplicates",
     "Duplicates": "netgraph.analysis.duplicates",
-    "ablate": "netgraph.analysis.ablation",
-    "Lesions": "netgraph.analysis.ablation",
     "compare": "netgraph.analysis.compare",
     "Comparison": "netgraph.analysis.compare",
+    "ablate": "netgraph.analysis.ablation",
+    "Lesions": "netgraph.analysis.ablation",
+    "agreement": "netgraph.analysis.meaning",
+    "branches": "netgraph.analysis.meaning",
+    "selectivity": "netgraph.analysis.meaning",
+    "specialisation": "netgraph.analysis.meaning",
     "circuit": "netgraph.analysis.circuits",
     "faithfulness": "netgraph.analysis.circuits",
     "Circuit": "netgraph.analysis.circuits",
@@ -75,6 +80,11 @@ if TYPE_CHECKING:
     from netgraph.analysis.duplicates import Duplicates as Duplicates
     from netgraph.analysis.duplicates import duplicates as duplicates
     from netgraph.analysis.influence import influence as influence
+    from netgraph.analysis.meaning import agreement as agreement
+    from netgraph.analysis.meaning import branches as branches
+    from netgraph.analysis.meaning import selectivity as selectivity
+    from netgraph.analysis.meaning import specialisation as specialisation
+    from netgraph.analysis.modules import Hierarchy as Hierarchy
     from netgraph.analysis.modules import modularity as modularity
     from netgraph.analysis.modules import modules as modules
     from netgraph.analysis.modules import ncut as ncut

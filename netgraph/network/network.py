@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import torch
 
 from netgraph.graph.graph import Graph
-from netgraph.network import activations
 from netgraph.network.datasets import EVERYTHING, graphs_over, stream
 from netgraph.network.description import fingerprint, kinds
 from netgraph.network.flows import Flows, passed
 from netgraph.network.graphs import check, of_weights
 from netgraph.network.heard import heard
-from netgraph.network.input_shares import input_shares
 from netgraph.network.inputs import numpy_dtype, rows, storable
 from netgraph.network.interventions import Interventions
+from netgraph.network.observations import Observations
 from netgraph.network.parameters import check_parameters, without_nonfinite
 from netgraph.network.play import play
 from netgraph.network.program import Programs
@@ -27,10 +26,10 @@ from netgraph.network.size import FINEST, Size, coarse_size, refuse_above, size_
 from netgraph.network.verify import TOLERANCE, Verification, verify
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
-class Network(Interventions):
+class Network(Interventions, Observations):
     """A traced model. Made by :func:`trace` and :func:`load_network`.
 
     Attributes
@@ -289,70 +288,6 @@ class Network(Interventions):
             tick(len(batch[0]))
         assert played is not None
         return flows, played
-
-    @overload
-    def activations(
-        self, inputs: Any, granularity: str = ..., chunk: None = ..., progress: Report = ...
-    ) -> pd.DataFrame: ...
-
-    @overload
-    def activations(
-        self, inputs: Any, granularity: str = ..., *, chunk: int, progress: Report = ...
-    ) -> Iterator[pd.DataFrame]: ...
-
-    def activations(
-        self, inputs: Any, granularity: str = "channel", chunk: int | None = None, progress: Report = None
-    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
-        """What every vertex does on every input, after its own activation function.
-
-        Parameters
-        ----------
-        inputs : (N, …) tensor, or in the form of the example (tuple, dict …); or a loader or another iterable that
-            gives them batch by batch, with labels or without. No more than a batch is played at once.
-        granularity : "channel" (means over positions) or "unit".
-        chunk : rows of a table, for more of them than memory holds: an iterator of tables.
-        progress : as for :meth:`graph`.
-
-        Returns
-        -------
-        (N, vertices) table in the model's dtype, columns named by vertex id; with ``chunk`` an iterator of such tables,
-        whose rows count on.
-
-        Raises
-        ------
-        InputError : inputs that do not fit the network.
-        UnknownName : another granularity.
-
-        Examples
-        --------
-        >>> import torch, netgraph as ng
-        >>> net = ng.trace(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU()), (2,))
-        >>> list(net.activations(torch.zeros(4, 2)).columns)
-        ['input:0', 'input:1', 'linear_0:0', 'linear_0:1', 'linear_0:2']
-        >>> [len(table) for table in net.activations(torch.zeros(5, 2), chunk=2)]
-        [2, 2, 1]
-        """
-        return activations.activations(self, inputs, granularity, chunk, progress)
-
-    def input_shares(self, inputs: Any, vertices: Sequence[str], granularity: str = "channel") -> np.ndarray[Any, Any]:
-        """(vertices, …) what every number of the (first) input adds to each vertex's activation: means over the inputs.
-
-        The gradient × input of the frozen network: with the shares of biases and constants, what ``activations`` says.
-        A backward pass a vertex and batch.
-
-        Raises
-        ------
-        InputError : inputs that do not fit the network, or are no floating numbers; no vertex.
-
-        Examples
-        --------
-        >>> import torch, netgraph as ng
-        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1))
-        >>> model[0].weight.data = torch.tensor([[2.0, 3.0]])
-        >>> ng.trace(model, (2,)).input_shares(torch.tensor([[1.0, -1.0]]), ["linear_0:0"])
-        array([[ 2., -3.]])
-        """
-        return input_shares(self, inputs, vertices, granularity)
 
     def verify(self, inputs: Any = None, tolerance: float = TOLERANCE, granularity: str | None = None) -> Verification:
         """Prove that the graph is the network at some inputs, in float64.

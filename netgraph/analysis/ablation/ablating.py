@@ -15,6 +15,7 @@ from netgraph.analysis.ablation.result import Lesions
 from netgraph.analysis.circuits.finding import GRANULARITIES
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Runs
 from netgraph.analysis.circuits.targets import held
+from netgraph.analysis.statistics import discoveries
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.progress import counted
@@ -133,8 +134,12 @@ def ablate(
         own.append(by_class)
         random += [(cut.name, i, *value) for i, value in enumerate(values.tolist())]
     index, columns = pd.Index([cut.name for cut in cuts], name="name"), pd.Index(scale.classes, name="class")
+    table = pd.DataFrame(rows).set_index("name")
+    for measure in scale.measures:
+        after = list(table.columns).index(f"{measure}_p") + 1
+        table.insert(after, f"{measure}_q", discoveries(table[f"{measure}_p"].to_numpy(dtype=np.float64)))
     return Lesions(
-        table=pd.DataFrame(rows).set_index("name"),
+        table=table,
         classes=pd.DataFrame([classes[0] for classes in own], index, columns),
         class_loss=pd.DataFrame([classes[-1] for classes in own], index, columns),
         random=pd.DataFrame(random, columns=["name", "sample", *scale.measures]),

@@ -195,7 +195,8 @@ def _count(n: int, one: str, many: str) -> str:
 
 def _about_outputs(name: str, ids: list[str], labelled: bool) -> str:
     shown = ", ".join(ids[:5]) + (f", … ({len(ids)} in all)" if len(ids) > 5 else "")
-    held = f"the lesion {name!r} holds output vertices alone: {shown}" if labelled else f"{shown}{_of(name)}"
+    where = _of(name) if ids != [name] else ""
+    held = f"the lesion {name!r} holds output vertices alone: {shown}" if labelled else f"{shown}{where}"
     if not labelled:
         held += " is an output vertex" if len(ids) == 1 else " are output vertices"
     return f"{held}; a vertex is cut by its leaving edges, and none leaves an output: leave outputs out, or cut edges="

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.special import log_softmax
 
 from netgraph.analysis.circuits.protocol import Outputs
-from netgraph.analysis.circuits.targets import label_array
+from netgraph.analysis.circuits.targets import class_array
 from netgraph.errors import AnalysisError
 
 Array = npt.NDArray[Any]
@@ -53,7 +53,7 @@ class Scale:
             self.measures, self.classes, self.whole = SINGLE, np.zeros(0, dtype=np.int64), {}
             self.noise = np.array([(rounding * float(np.abs(full).max(initial=0))) ** 2])
             return
-        self._labels = full.argmax(axis=1) if labels is None else _class_numbers(labels, *full.shape)
+        self._labels = full.argmax(axis=1) if labels is None else class_array(labels, *full.shape)
         self.measures = CLASSES
         self.classes, self._class = np.unique(self._labels, return_inverse=True)
         self.noise = np.array([1e-12, rounding * max(float(np.abs(full).max(initial=0)), 1.0)])
@@ -75,11 +75,3 @@ class Scale:
         right = (logits.argmax(axis=1) == self._labels).astype(np.float64)
         loss = -log_softmax(logits, axis=1)[np.arange(len(logits)), self._labels]
         return right, np.asarray(loss)
-
-
-def _class_numbers(labels: Any, count: int, outputs: int) -> npt.NDArray[np.int64]:
-    array = label_array(labels, count)
-    if array.min() < 0 or array.max() >= outputs:
-        wrong = array[(array < 0) | (array >= outputs)][0]
-        raise AnalysisError(f"label {wrong} is no class: the network has outputs 0 … {outputs - 1}")
-    return array.astype(np.int64)

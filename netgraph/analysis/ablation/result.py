@@ -30,8 +30,8 @@ class Lesions:
     table : a row for each lesion, by name. ``cut`` (vertices or edges), ``size``, ``layers``; what it costs over all
         inputs: ``accuracy_drop`` (accuracy of the whole network minus that without the lesion), ``loss_rise`` (cross
         entropy, nats), or for a single output ``deviation`` (mean squared difference from the whole network's); of each
-        the ``_mean`` and ``_sd`` (ddof=1) of its random sets, ``_z`` and ``_p``; ``samples``, how many these were;
-        ``note``. Where there is no other set, p is NaN.
+        the ``_mean`` and ``_sd`` (ddof=1) of its random sets, ``_z``, ``_p`` and ``_q`` (over all
+        lesions: Benjamini & Hochberg 1995); ``samples``, how many these were; ``note``. Where there is no other set, p is NaN.
     classes : (lesions × classes) the accuracy drop over the inputs of each class.
     class_loss : (lesions × classes) the rise of the loss over the inputs of each class.
     random : a row for each random set: ``name`` of the lesion, ``sample``, and the measures.
