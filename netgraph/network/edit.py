@@ -74,6 +74,11 @@ def edit(net: Network, changes: Mapping[Any, Any], granularity: str = "channel")
     """
     if granularity not in GRANULARITIES[:2]:
         raise unknown("granularity", granularity, GRANULARITIES[:2])
+    if not isinstance(changes, Mapping):
+        raise InputError(
+            f"changes= is a {type(changes).__name__}: expected a dict of what becomes of which vertex or edge, such as "
+            "{'fc1:17': 0.0} to remove one"
+        )
     if not isinstance(net.model, nn.Module):
         raise AnalysisError(
             f"the network was traced from a function ({type(net.model).__name__}), which has no parameters to edit: "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from netgraph.errors import AnalysisError, unknown
@@ -49,7 +50,7 @@ SCORES: dict[str, Score] = {
         "w·(a − a′)·mean of ∂t/∂z at inputs between corrupted and clean (Hanna et al. 2024)", path="inputs"
     ),
     "mask_ig": Score(
-        "w·(a − a′)·mean of ∂m/∂z while all edges are kept by k/steps, m = −(t − t of the full network)²",
+        "mean of w·(a − a′)·∂m/∂z while all edges are kept by k/steps, m = −(t − t of the full network)²",
         path="masks",
         metric="deviation",
     ),
@@ -92,9 +93,15 @@ def asked(score: str, metric: str | None, steps: int, epsilon: float, **rest: An
     metric = SCORES[score].metric if metric is None else metric
     if metric not in METRICS:
         raise unknown("metric", metric, METRICS)
-    if steps < 1 or not epsilon >= 0:
+    if not isinstance(steps, (int, np.integer)) or steps < 1 or not epsilon >= 0:
         raise AnalysisError(
-            f"steps={steps}, epsilon={epsilon}: expected at least one step, and an epsilon of at least 0"
+            f"steps={steps}, epsilon={epsilon}: expected a whole number of at least one step, and an epsilon of at "
+            "least 0"
+        )
+    if metric != "target" and steps == 1 and SCORES[score].path:
+        raise AnalysisError(
+            f"steps=1 takes the gradient where nothing is cut, and there that of metric {metric!r} is 0 for every "
+            "edge: take at least two, or metric='target'"
         )
     if metric != "target" and score in ("eap", "attribution", "lrp_eps"):
         raise AnalysisError(

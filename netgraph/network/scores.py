@@ -112,7 +112,7 @@ def _passes(
             yield between, {at: Cut(base[at], 1.0, told[at]) for at in base}
     elif path == "masks":
         last = ask.steps if ask.metric != "target" else ask.steps + 1  # where all is kept, others have no gradient
-        for k in range(1, max(last, 2)):
+        for k in range(1, last):
             yield batch, {at: Cut(values, k / ask.steps) for at, values in base.items()}
     else:
         yield batch, {at: Cut(values, 1.0) for at, values in base.items()}

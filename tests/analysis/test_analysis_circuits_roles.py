@@ -32,12 +32,12 @@ def test_roles_by_hand() -> None:
     assert found.graph.ids.tolist() == ["input:0", "linear_0:0", "linear_2:0"]
     table = found.vertices().set_index("id")
     assert table.columns.tolist() == [
-        *("layer", "in", "score_in", "out", "score_out", "activation", "class", "selectivity", "explained"),
+        *("layer", "edges_in", "score_in", "edges_out", "score_out", "activation", "class", "selectivity", "explained"),
         *("top_inputs", "effect"),
     ]
     assert table["layer"].tolist() == ["input", "linear_0", "linear_2"]
-    assert table["in"].tolist() == [0, 1, 1]
-    assert table["out"].tolist() == [1, 1, 0]
+    assert table["edges_in"].tolist() == [0, 1, 1]
+    assert table["edges_out"].tolist() == [1, 1, 0]
     assert table["score_in"].tolist() == [0, 4, 4]
     assert table["score_out"].tolist() == [4, 4, 0]
     assert table["activation"].tolist() == [1, 1, 2]

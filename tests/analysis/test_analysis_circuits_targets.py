@@ -87,13 +87,15 @@ def test_bad_targets_are_answered_by_name() -> None:
         resolve(3, LOGITS)
     with pytest.raises(AnalysisError, match=r"class -1 does not exist"):
         resolve(("logit", -1), LOGITS)
-    with pytest.raises(AnalysisError, match=r"class 7 does not exist"):
+    with pytest.raises(AnalysisError, match="the classes of target= hold 7, which is no class"):
         resolve([0, 1, 7, 2], LOGITS)
     with pytest.raises(AnalysisError, match=r"3 outputs: say which one the circuit is for, target=a class number"):
         resolve(None, LOGITS)
     for target in ("cat", ("logits", 1), ("logit", [0, 1, 1, 2]), True, 1.0, (1, 2, 3), {}):
         with pytest.raises(AnalysisError, match=r"target=.* is none that a circuit can be judged by; expected a class"):
             resolve(target, LOGITS)
+    with pytest.raises(AnalysisError, match=r"target=\(1, 1\): a logit minus itself is 0; expected two classes"):
+        resolve((1, 1), LOGITS)
     with pytest.raises(AnalysisError, match="needs a label for each input: pass labels="):
         resolve("label", LOGITS)
     with pytest.raises(AnalysisError, match="a class per input, and the network has a single output"):
@@ -117,11 +119,26 @@ def test_labels_are_checked() -> None:
         resolve(0, LOGITS, np.eye(3)[CALLED])
     with pytest.raises(AnalysisError, match="labels are <U1: expected whole class numbers, one per input"):
         resolve(0, LOGITS, list("abca"))
+    for labels in ([1, 2, 3, 1], [0, -1, 0, 0]):
+        for what, asked in (("labels", (0, LOGITS, labels)), ("the classes of target=", (labels, LOGITS))):
+            with pytest.raises(
+                AnalysisError, match=f"{what} hold (3|-1), which is no class.*outputs 0 … 2, and classes"
+            ):
+                resolve(*asked)
     assert label_array(torch.tensor([0, 1]), 2).tolist() == [0, 1]
     assert label_array([0.0, 2.0], 2).tolist() == [0, 2]
     single = dense([[[1.0, 1.0]]])
     with pytest.raises(AnalysisError, match=r"labels have shape \(3,\)"):
         Judge(single, single.graph(), np.eye(2), [0, 1, 2], None)
+
+
+def test_models_are_to_be_traced_first() -> None:
+    net, inputs, labels = three_classes()
+    found = ng.circuit(net, inputs, labels, target=0, edges=6)
+    with pytest.raises(AnalysisError, match=r"net is a Linear: expected a network that was traced, net = ng\.trace"):
+        ng.circuit(nn.Linear(6, 3), inputs, labels, target=0)  # type: ignore[arg-type]
+    with pytest.raises(AnalysisError, match="net is a Graph: expected a network that was traced"):
+        ng.faithfulness(found, net.graph(), inputs, labels)  # type: ignore[arg-type]
 
 
 def test_lists_of_classes_are_told_from_pairs() -> None:
@@ -181,6 +198,9 @@ def test_circuits_for_an_inner_vertex_end_there(granularity: str, vertex: str) -
     assert vertex in set(found.graph.ids)
     assert found.evidence.settings["measured_by"] == "deviation"
     assert found.evidence.baselines.loc["random 1", "faithfulness"] <= found.evidence.faithfulness <= 1
+    others = ["accuracy", "false_positive_rate", "kl"]  # of the classes, which lie behind the cut
+    assert found.evidence.baselines[others].isna().all(axis=None)
+    assert np.isnan([getattr(found.evidence, name) for name in others]).all()
     whole = ng.circuit(net, inputs, labels, target=vertex, edges=10_000, granularity=granularity)
     assert len(whole) == 6 + 6 * 5  # all that leads there
     assert whole.evidence.faithfulness == pytest.approx(1)
@@ -189,7 +209,7 @@ def test_circuits_for_an_inner_vertex_end_there(granularity: str, vertex: str) -
         ng.circuit(net, inputs, labels, target="inner:33")
     with pytest.raises(UnknownName, match="unknown layer 'iner' in target 'iner:3': did you mean 'inner'"):
         ng.circuit(net, inputs, labels, target="iner:3")
-    with pytest.raises(AnalysisError, match="every edge scores exactly 0"):
+    with pytest.raises(AnalysisError, match="vertex 'input:1': no edge leads there"):
         ng.circuit(net, inputs, labels, target="input:1")
 
 

@@ -238,6 +238,9 @@ def test_compare_bad_questions() -> None:
         compare(one, ng.Graph.from_matrices([W1]))
     with pytest.raises(AnalysisError, match="top is -1; it must be a whole number from 0 up"):
         compare(one, two, top=-1)
+    for top in (None, "all", 2.5):
+        with pytest.raises(AnalysisError, match=f"top is {top!r}; it must be a whole number from 0 up"):
+            compare(one, two, top=top)
     with pytest.raises(AnalysisError, match="tolerance is 1; it must be from 0 up to below 1"):
         compare(one, two, tolerance=1)
     broken = chain(W1, [[np.nan, 1.0]])

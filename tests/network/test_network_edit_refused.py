@@ -176,3 +176,10 @@ def test_network_edit_unknown_names_and_numbers() -> None:
     for bad in (float("nan"), "0", None, True, {"shift": float("inf")}):
         with pytest.raises(InputError, match="expected a finite number"):
             ng.edit(net, {"fc1:1": bad})
+
+
+@pytest.mark.parametrize(("changes", "kind"), [(["fc:0"], "list"), ("fc:0", "str"), (None, "NoneType")])
+def test_network_edit_asks_for_a_dict(changes: Any, kind: str) -> None:
+    net = ng.trace(nn.Linear(2, 2), (2,))
+    with pytest.raises(InputError, match=rf"changes= is a {kind}: expected a dict of what becomes of which vertex"):
+        ng.edit(net, changes)

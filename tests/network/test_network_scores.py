@@ -125,8 +125,7 @@ def slopes(case: Case, objective: Target, steps: int) -> tuple[list[np.ndarray],
 
 
 @pytest.mark.parametrize("name", list(CHAINS))
-@pytest.mark.parametrize("metric", ["target", "deviation", "kl"])
-@pytest.mark.parametrize("steps", [1, 3])
+@pytest.mark.parametrize(("metric", "steps"), [("target", 1), ("target", 3), ("deviation", 3), ("kl", 3)])
 def test_network_scores_mask_ig_of_every_metric(name: str, metric: str, steps: int) -> None:
     """The absolute one is the mean over points of each input's absolute value, α = 1 among them."""
     case = Case(name, "mean")
@@ -139,9 +138,6 @@ def test_network_scores_mask_ig_of_every_metric(name: str, metric: str, steps: i
     }
     signed, absolute = slopes(case, metrics[metric], steps)
     graph = case.scored("mask_ig", 0, metric=metric, steps=steps)
-    if steps == 1 and metric != "target":  # only where nothing is cut: flat
-        assert max(np.abs(block).max() for block in (*blocks(graph), *signed)) < 1e-15
-        return
     same(blocks(graph), signed)
     same(blocks(graph, "abs_score"), absolute)
 

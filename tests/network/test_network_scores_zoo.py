@@ -140,8 +140,13 @@ def test_network_scores_what_is_refused() -> None:
         net.edge_scores(x, "eap", 0, "chanel")
     with pytest.raises(UnknownName, match="corrupted"):
         net.edge_scores(x, "eap", 0, corrupted="gauss")
-    with pytest.raises(AnalysisError, match=r"steps=0, epsilon=0\.01: expected at least one step"):
+    with pytest.raises(AnalysisError, match=r"steps=0, epsilon=0\.01: expected a whole number of at least one"):
         net.edge_scores(x, "mask_ig", 0, steps=0)
+    with pytest.raises(AnalysisError, match=r"steps=2\.5, .* a whole number of at least one step"):
+        net.edge_scores(x, "mask_ig", 0, steps=2.5)
+    for score, metric in (("mask_ig", None), ("eap_ig", "kl")):
+        with pytest.raises(AnalysisError, match=r"steps=1 takes the gradient where nothing is cut.*take at least two"):
+            net.edge_scores(x, score, 0, steps=1, metric=metric)
     with pytest.raises(AnalysisError, match="an epsilon of at least 0"):
         net.edge_scores(x, "lrp_eps", 0, epsilon=-1.0)
     for score in ("eap", "attribution", "lrp_eps"):

@@ -44,7 +44,8 @@ class Evidence:
         itself where the target is that of each input.
     false_positive_rate : share of the inputs of other classes that the circuit calls the target's class (the mean over
         classes where each input has its own).
-    kl : mean KL(full network‖circuit) of the softmax outputs over all inputs, nats.
+    kl : mean KL(full network‖circuit) of the softmax outputs over all inputs, nats. NaN, as both before it, where the
+        target is a vertex: its circuit ends there, and says nothing of the classes.
     knock_out : f of the network *without* the circuit: near 0 where the circuit holds all that matters (the
         completeness of Wang et al. 2023).
     minimality : share of the circuit's edges that it needs: without one of them f moves by more than a tenth of

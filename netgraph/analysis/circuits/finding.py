@@ -18,7 +18,7 @@ from netgraph.analysis.circuits.protocol import CircuitNetwork, Outputs
 from netgraph.analysis.circuits.ranking import sizes
 from netgraph.analysis.circuits.result import Circuit
 from netgraph.analysis.circuits.selection import ORDERS, Chosen, Question
-from netgraph.analysis.circuits.targets import Target, held, label_array, of_each, paired, resolve, take
+from netgraph.analysis.circuits.targets import Target, held, label_array, of_each, paired, resolve, take, traced
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
@@ -112,6 +112,7 @@ def circuit(
     for name in scoring:
         if name not in SCORING:
             raise unknown("option", name, SCORING, " of circuit()")
+    traced(net)
     held(inputs)
     inputs, labels, corrupted, target, aside = _held_out(net, inputs, labels, corrupted, target, held_out, seed)
     logits = net.outputs(inputs)
@@ -133,7 +134,7 @@ def circuit(
     ).unrolled()
     flat = FlatEdges(whole)
     absolute = flat.values("abs_score") if scoring.get("absolute", True) else None
-    ends = _ends(whole, aim)
+    ends = _ends(flat, aim)
     question = Question(flat, sizes(flat, flat.values("score"), absolute), Ways(flat, ends))
     order = ORDERS.get(method, ORDERS["top"])(question)
 
@@ -222,13 +223,15 @@ def _how_many(edges: Any, total: int) -> int:
     raise AnalysisError(f"edges={edges!r}: expected a number of edges, or a share of all of them above 0 and up to 1.0")
 
 
-def _ends(graph: Graph, aim: Target) -> list[int] | None:
+def _ends(edges: FlatEdges, aim: Target) -> list[int] | None:
     """The vertex where ways end, where it is no output."""
     if aim.vertex is None:
         return None
-    found = np.flatnonzero(graph.ids == aim.vertex)
-    if len(found) == 0:
-        raise unknown("vertex", aim.vertex, graph.ids.tolist())
+    found = np.flatnonzero(edges.graph.ids == aim.vertex)
+    if not np.isin(found, edges.target[edges.real]).any():
+        raise AnalysisError(
+            f"vertex {aim.vertex!r}: no edge leads there, so no circuit does: name one that reads others"
+        )
     return found.tolist()
 
 

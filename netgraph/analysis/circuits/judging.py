@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Outcome, Outputs
-from netgraph.analysis.circuits.targets import Target, held, label_array, resolve
+from netgraph.analysis.circuits.targets import Target, held, label_array, resolve, traced
 from netgraph.graph.flat import FlatEdges
 from netgraph.graph.graph import Graph
 
@@ -44,6 +44,7 @@ class Judge:
         reference: Any = None,
         seed: int = 0,
     ) -> None:
+        traced(net)
         held(inputs)
         granularity = str(graph.meta.get("granularity", "channel"))
         self._runs = net.masked_runs(inputs, granularity, corrupted, reference=reference, seed=seed, graph=graph)
@@ -96,9 +97,11 @@ class Judge:
         return found if self.measured_by == "target" else [-((values - found[1]) ** 2) for values in found]
 
     def measure(self, outcome: Outcome) -> dict[str, float]:
-        """All :data:`METRICS`."""
+        """All :data:`METRICS`; behind a vertex where ways end everything is cut: what is called there says nothing."""
         logits, classes = outcome.logits, self.target.classes
-        measured = {"faithfulness": self.faithfulness(outcome), "accuracy": np.nan, "false_positive_rate": np.nan}
+        measured = {**dict.fromkeys(METRICS, float("nan")), "faithfulness": self.faithfulness(outcome)}
+        if self.target.vertex is not None:
+            return measured
         if classes is not None and self.target.number is not None:
             called, truly = logits.argmax(axis=1) == self.target.number, classes == self.target.number
             measured["accuracy"] = float((called == truly).mean())
@@ -108,7 +111,8 @@ class Judge:
             measured["accuracy"] = float((called == classes).mean())
             rates = [(called[classes != c] == c).mean() for c in range(logits.shape[1]) if (classes != c).any()]
             measured["false_positive_rate"] = float(np.mean(rates))
-        measured["kl"] = kl(self.full.logits, logits) if logits.shape[1] > 1 else float("nan")
+        if logits.shape[1] > 1:
+            measured["kl"] = kl(self.full.logits, logits)
         return measured
 
 
@@ -116,7 +120,7 @@ def _share(circuit: float, full: float, nothing: float, noise: float) -> float:
     whole = full - nothing
     if abs(whole) <= noise * max(abs(full), abs(nothing), 1e-30):
         return float("nan")
-    return (circuit - nothing) / whole
+    return (circuit - nothing) / whole + 0.0  # no -0
 
 
 def kl(full: Outputs, other: Outputs) -> float:

@@ -186,7 +186,7 @@ class Circuit:
 
         Returns
         -------
-        A DataFrame: ``id``, ``layer``; ``in``, ``out`` (its edges in the circuit) and ``score_in``, ``score_out``
+        A DataFrame: ``id``, ``layer``; ``edges_in``, ``edges_out`` (of the circuit) and ``score_in``, ``score_out``
         (their Σ|score|); ``activation`` (the mean); ``class`` (whose inputs drive it most: their mean against all
         others'), ``selectivity`` (that difference in standard deviations over all inputs), ``explained`` (η², the share
         of its variance that lies between classes); ``top_inputs`` (numbers of the 5 inputs with the largest activation,
@@ -199,12 +199,12 @@ class Circuit:
         >>> model = torch.nn.Linear(2, 2, bias=False).eval()
         >>> model.weight.data = torch.eye(2)
         >>> found = ng.circuit(ng.trace(model, (2,)), torch.eye(2), labels=[0, 1], target=0)
-        >>> found.vertices()[["in", "out", "class", "selectivity", "effect"]]
-           in  out  class  selectivity  effect
-        0   0    1      0          2.0     0.5
-        1   0    1      1          2.0     0.5
-        2   1    0      0          2.0     0.5
-        3   1    0      1          2.0     0.5
+        >>> found.vertices()[["edges_in", "edges_out", "class", "selectivity", "effect"]]
+           edges_in  edges_out  class  selectivity  effect
+        0         0          1      0          2.0     0.5
+        1         0          1      1          2.0     0.5
+        2         1          0      0          2.0     0.5
+        3         1          0      1          2.0     0.5
         """
         inputs, judge = self._judge(inputs, labels)
         activations = self._net.activations(inputs, str(self.settings["granularity"]))

@@ -34,7 +34,7 @@ def roles(circuit: Circuit, judge: Judge, activations: pd.DataFrame, probes: int
     values = activations[ids].to_numpy(dtype=np.float64)
     table = pd.DataFrame({"id": ids, "layer": circuit.graph.vertices["layer"].to_numpy()})
     for name, ends in (("in", target), ("out", source)):
-        table[name] = np.bincount(ends, minlength=whole.n)[mine]
+        table[f"edges_{name}"] = np.bincount(ends, minlength=whole.n)[mine]
         table[f"score_{name}"] = np.bincount(ends, score, minlength=whole.n)[mine]
     table["activation"] = values.mean(axis=0)
     table["class"], table["selectivity"], table["explained"] = driven_by(values, judge.target.classes)

@@ -67,7 +67,7 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
     called = logits.argmax(axis=1)
     if hasattr(target, "item") and np.ndim(target) == 0:
         target = target.item()
-    classes = (called if labels is None else label_array(labels, count)) if outputs > 1 else None
+    classes = (called if labels is None else class_array(labels, count, outputs)) if outputs > 1 else None
     every = np.arange(count)
     if callable(target):
         name = getattr(target, "__name__", "a function of the outputs")
@@ -94,6 +94,8 @@ def resolve(target: Any, logits: Outputs, labels: Any = None) -> Target:
             return Target(f"centred logit {second}", second, ("centred", second), about, classes, second)
         if _is_class(how):
             first = _class(how, outputs)
+            if first == second:
+                raise AnalysisError(f"target={target}: a logit minus itself is 0; expected two classes, (a, b)")
             name = f"logit {first} minus logit {second}"
             about = every if classes is None else _members(first, classes, labels)
             return Target(name, first, (first, second), about, classes, first)
@@ -120,11 +122,9 @@ def _of_each(target: Any, outputs: int, called: npt.NDArray[Any], classes: Any, 
             raise AnalysisError("target='label' needs a label for each input: pass labels=")
         own, name = (classes, "the label's logit") if target == "label" else (called, "the prediction's logit")
     else:
-        own, name = label_array(target, count, "the classes of target="), "the logit of a class per input"
-    own = np.asarray(own).astype(np.int64)
-    for number in (own.min(initial=0), own.max(initial=0)):
-        _class(number, outputs)
-    return Target(f"{name}, centred", None, ("centred", own), np.arange(count), classes)
+        own = class_array(target, count, outputs, "the classes of target=")
+        name = "the logit of a class per input"
+    return Target(f"{name}, centred", None, ("centred", own.astype(np.int64)), np.arange(count), classes)
 
 
 def _members(number: int, classes: npt.NDArray[Any], labels: Any) -> npt.NDArray[np.int64]:
@@ -155,6 +155,32 @@ def label_array(labels: Any, count: int, what: str = "labels") -> npt.NDArray[An
     if array.dtype.kind not in "biuf" or not bool(np.equal(np.mod(array, 1), 0).all()):
         raise AnalysisError(f"{what} are {array.dtype}: expected whole class numbers, one per input")
     return array
+
+
+def class_array(labels: Any, count: int, outputs: int, what: str = "labels") -> npt.NDArray[np.int64]:
+    """(count,) labels that are classes of the network."""
+    array = label_array(labels, count, what)
+    outside = array[(array < 0) | (array >= outputs)]
+    if len(outside):
+        raise AnalysisError(
+            f"{what} hold {int(outside[0])}, which is no class: the network has outputs 0 … {outputs - 1}, and classes "
+            "count from 0"
+        )
+    return array.astype(np.int64)
+
+
+def traced(net: Any) -> None:
+    """Whether a network can be run with its edges cut: a model alone cannot.
+
+    Raises
+    ------
+    AnalysisError : a torch model, a graph, or anything else.
+    """
+    if not callable(getattr(net, "masked_runs", None)):
+        raise AnalysisError(
+            f"net is a {type(net).__name__}: expected a network that was traced, net = ng.trace(model, inputs[:1]), or "
+            "loaded with ng.load_network"
+        )
 
 
 def held(inputs: Any, what: str = "inputs") -> None:

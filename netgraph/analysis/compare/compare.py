@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from netgraph.analysis.compare.balancing import balanced, refuse_nonfinite
 from netgraph.analysis.compare.difference import add_up
 from netgraph.analysis.compare.matching import by_id, matching
@@ -87,9 +89,9 @@ def compare(
     """
     if match not in MATCHES:
         raise unknown("match", match, MATCHES)
-    for name, value, least in (("top", top, 0), ("nulls", nulls, 0), ("restarts", restarts, 0)):
-        if isinstance(value, bool) or int(value) != value or value < least:
-            raise AnalysisError(f"{name} is {value!r}; it must be a whole number from {least} up")
+    for name, value in (("top", top), ("nulls", nulls), ("restarts", restarts)):
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 0:
+            raise AnalysisError(f"{name} is {value!r}; it must be a whole number from 0 up")
     if not 0 <= tolerance < 1:
         raise AnalysisError(f"tolerance is {tolerance!r}; it must be from 0 up to below 1, as it is relative")
     one, two = _graph(first, "first"), _graph(second, "second")
