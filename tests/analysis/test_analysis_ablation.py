@@ -297,6 +297,8 @@ def test_loaders_and_sequences_are_refused() -> None:
     net, x = small()
     with pytest.raises(AnalysisError, match=r"inputs are a DataLoader: .* collect them first"):
         ng.ablate(net, "input:0", torch.utils.data.DataLoader(x))  # type: ignore[arg-type]
+    with pytest.raises(AnalysisError, match=r"net is a Linear: expected a network that was traced"):
+        ng.ablate(nn.Linear(3, 2), "input:0", torch.rand(4, 3))  # type: ignore[arg-type]
     sequence = ng.trace(nn.Linear(3, 2).eval(), torch.rand(1, 5, 3))
     with pytest.raises(AnalysisError, match=r"outputs have shape \(4, 5, 2\), and lesions are measured by"):
         ng.ablate(sequence, str(sequence.graph().ids[0]), torch.rand(4, 5, 3))

@@ -165,7 +165,7 @@ def test_bad_questions_are_answered_by_name() -> None:
     for edges in (0.0, 1.5, True, "all", None):
         with pytest.raises(AnalysisError, match="expected a number of edges, or a share of all of them"):
             ng.circuit(net, inputs, labels, target=0, edges=edges)
-    with pytest.raises(AnalysisError, match="every edge scores exactly 0.*a single input, its mean is itself"):
+    with pytest.raises(AnalysisError, match=r"every edge scores exactly 0.*a single input, its mean is itself"):
         ng.circuit(net, inputs[:1], target="prediction")
 
 

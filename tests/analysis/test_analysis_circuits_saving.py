@@ -56,8 +56,10 @@ def test_saving_replaces_a_saved_circuit_and_nothing_else(tmp_path: Path) -> Non
     smaller.save(folder)
     assert json.loads((folder / "circuit.json").read_text(encoding="utf-8"))["settings"]["edges_after"] == len(smaller)
     (folder / "notes.txt").write_text("mine", encoding="utf-8")
+    fresh = digits_circuit()
     with pytest.raises(TableError, match=r"holds notes\.txt, and not just a saved circuit"):
-        found.save(folder)
+        fresh.save(folder)
+    assert "evidence" not in vars(fresh)  # refused before the long work
     assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert len(ng.read_graph(folder).edges) == len(smaller)
     ng.write_graph(found.graph, tmp_path / "graph")

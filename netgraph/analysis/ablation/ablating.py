@@ -14,7 +14,7 @@ from netgraph.analysis.ablation.measures import Scale
 from netgraph.analysis.ablation.result import Lesions
 from netgraph.analysis.circuits.finding import GRANULARITIES
 from netgraph.analysis.circuits.protocol import CircuitNetwork, Runs
-from netgraph.analysis.circuits.targets import held
+from netgraph.analysis.circuits.targets import held, traced
 from netgraph.analysis.statistics import discoveries
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.flat import FlatEdges
@@ -99,6 +99,7 @@ def ablate(
         raise AnalysisError(
             f"samples={samples!r}: a p-value needs at least {LEAST} random sets for each lesion; more make it finer"
         )
+    traced(net)
     held(inputs)
     graph = net.graph(granularity)
     flat = FlatEdges(graph)

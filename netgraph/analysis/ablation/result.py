@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from netgraph.errors import TableError
+from netgraph.graph.formats.reports import check_report, write_report
 from netgraph.graph.formats.swap import replacing
 
 REPORT = "lesions.json"
@@ -31,7 +30,8 @@ class Lesions:
         inputs: ``accuracy_drop`` (accuracy of the whole network minus that without the lesion), ``loss_rise`` (cross
         entropy, nats), or for a single output ``deviation`` (mean squared difference from the whole network's); of each
         the ``_mean`` and ``_sd`` (ddof=1) of its random sets, ``_z``, ``_p`` and ``_q`` (over all
-        lesions: Benjamini & Hochberg 1995); ``samples``, how many these were; ``note``. Where there is no other set, p is NaN.
+        lesions: Benjamini & Hochberg 1995); ``samples``, how many these were; ``note``. Where there is no other set, p
+        is NaN.
     classes : (lesions × classes) the accuracy drop over the inputs of each class.
     class_loss : (lesions × classes) the rise of the loss over the inputs of each class.
     random : a row for each random set: ``name`` of the lesion, ``sample``, and the measures.
@@ -54,11 +54,11 @@ class Lesions:
         The folder appears whole or not at all; one that holds other files is refused.
         """
         folder = Path(directory)
-        _check(folder)
+        check_report(folder, REPORT, [f"{name}.csv" for name in TABLES], "saved lesions")
         with replacing(folder) as new:
             for name in TABLES:
                 getattr(self, name).to_csv(new / f"{name}.csv", index=name != "random")
-            (new / REPORT).write_text(json.dumps(dict(self.settings), indent=2) + "\n", encoding="utf-8")
+            write_report(new / REPORT, self.settings)
         return folder
 
     def __repr__(self) -> str:
@@ -87,15 +87,3 @@ def _in_words(name: str, row: pd.Series, measure: str) -> str:
         return f"{told}; {row['note']}"
     spread = "" if np.isnan(row[f"{measure}_sd"]) else f" ± {row[f'{measure}_sd']:.4g}"
     return f"{told} (random {row[f'{measure}_mean']:+.4g}{spread}, p {row[f'{measure}_p']:.3g})"
-
-
-def _check(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise TableError(f"{folder} is a file; expected a folder, which may not exist yet")
-    held = sorted(entry.name for entry in folder.iterdir()) if folder.exists() else []
-    foreign = [name for name in held if name not in {REPORT, *(f"{name}.csv" for name in TABLES)}]
-    if foreign or (held and REPORT not in held):
-        raise TableError(
-            f"{folder} holds {', '.join((foreign or held)[:5])}, and not just saved lesions: "
-            "choose another folder, or empty this one"
-        )
