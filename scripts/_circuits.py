@@ -28,7 +28,7 @@ from rich.table import Table
 from torch import nn
 
 import netgraph as ng
-from netgraph.analysis.circuits.evidence import SHARES
+from netgraph.analysis.circuits.curve import area, beginnings
 from netgraph.analysis.circuits.judging import Judge
 from netgraph.demo.data import load_data, read_idx
 from netgraph.demo.train import train
@@ -125,14 +125,8 @@ def cmds(subject: Subject) -> Iterator[tuple[str, float]]:
 
 
 def cmd(judge: Judge, order: np.ndarray) -> float:
-    """∫|1 − f| over the share of edges, kept from the beginning of an order; edges that it lacks come last."""
-    every = np.flatnonzero(judge.edges.real)
-    whole = np.concatenate([order, every[~np.isin(every, order)]])
-    kept = [whole[: max(1, round(share * len(every)))] for share in SHARES]
-    lost = [abs(1 - judge.faithfulness(judge.run(edges))) for edges in kept]
-    return float(
-        sum((a + b) / 2 * (d - c) for (a, b), (c, d) in zip(*map(itertools.pairwise, (lost, SHARES)), strict=True))
-    )
+    """∫|1 − f| over the share of edges, kept from the beginning of an order."""
+    return area(np.array([abs(1 - judge.faithfulness(judge.run(kept))) for kept in beginnings(judge.edges, order)]))
 
 
 def quality(console: Console, data: Path | None) -> bool:
@@ -142,8 +136,8 @@ def quality(console: Console, data: Path | None) -> bool:
     for name, make in subjects(data).items():
         for seed in SEEDS:
             subject = make(seed)
-            for row, area in cmds(subject):
-                cells.setdefault(row, {}).setdefault(name, []).append(area)
+            for row, found in cmds(subject):
+                cells.setdefault(row, {}).setdefault(name, []).append(found)
             console.print(f"{name}, {seed + 1} of {len(SEEDS)}", highlight=False)
     for row in sorted(cells, key=lambda row: statistics.mean(next(iter(cells[row].values())))):
         own = [

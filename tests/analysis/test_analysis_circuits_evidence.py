@@ -17,7 +17,7 @@ from scipy.special import softmax
 from scipy.stats import entropy
 
 import netgraph as ng
-from netgraph.analysis.circuits.evidence import SHARES
+from netgraph.analysis.circuits.curve import SHARES
 from netgraph.analysis.circuits.judging import Judge, kl
 from netgraph.errors import AnalysisError, UnknownName
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from netgraph.analysis.circuits.curve import SHARES, area, beginnings
 from netgraph.analysis.circuits.judging import METRICS, Judge
 from netgraph.analysis.circuits.protocol import CircuitNetwork
 from netgraph.analysis.circuits.ranking import sizes
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int], object] | None
 
-SHARES = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-"""Shares of the edges at which the curve is measured (Mueller et al. 2025, MIB)."""
 NEEDED = 0.1
 """An edge of a circuit counts as needed where f moves, without it, by this part of an even share f/edges."""
 
@@ -258,7 +257,7 @@ def judged(
         if curve:
             named = {"circuit": circuit.order, "weight": weight_order}
             named |= {f"random {i + 1}": order for i, order in enumerate(orders)}
-            points, areas = _curve(judge, named, len(every), run, seed)
+            points, areas = _curve(judge, named, run, seed)
     return Evidence(
         **measured,
         knock_out=knock_out,
@@ -286,17 +285,15 @@ def judged(
 
 
 def _curve(
-    judge: Judge, orders: dict[str, Array], total: int, run: Callable[[Array], Any], seed: int
+    judge: Judge, orders: dict[str, Array], run: Callable[[Array], Any], seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """f where the beginning of each order is kept; edges that an order lacks come last, in their own order."""
-    counts = [max(1, round(share * total)) for share in SHARES]
+    """f where the beginning of each order is kept."""
     found: dict[str, list[float]] = {name: [] for name in orders}
     table: dict[str, list[float]] = {"error": [], "accuracy": [], "kl": []}
-    every = np.flatnonzero(judge.edges.real)
     for name, order in orders.items():
-        whole = np.concatenate([order, every[~np.isin(every, order)]]) if len(order) < total else order
-        for count in counts:
-            outcome = run(whole[:count])
+        kept = beginnings(judge.edges, order)
+        for edges in kept:
+            outcome = run(edges)
             found[name].append(judge.faithfulness(outcome))
             if name == "circuit":
                 measured = judge.measure(outcome)
@@ -307,7 +304,7 @@ def _curve(
     points = pd.DataFrame(
         {
             "share": SHARES,
-            "edges": counts,
+            "edges": [len(edges) for edges in kept],
             "faithfulness": found["circuit"],
             **table,
             "weight": found["weight"],
@@ -317,14 +314,9 @@ def _curve(
     )
     areas = {
         name: {
-            "cpr": _area(np.array(values)),
-            "cmd": _area(np.abs(1 - np.array(values))),
+            "cpr": area(np.array(values)),
+            "cmd": area(np.abs(1 - np.array(values))),
         }
         for name, values in found.items()
     }
     return points, pd.DataFrame(areas).T
-
-
-def _area(values: Array) -> float:
-    """Over the share of edges, by the trapezoid rule."""
-    return float((values[1:] + values[:-1]) / 2 @ np.diff(SHARES))
