@@ -96,8 +96,6 @@ def circuit(
         seed=seed,
         progress=shown,
     )
-    if shown:
-        complain("measuring the evidence …")
     evidence = found.evidence
     if json:
         print_json(_facts(found, evidence))

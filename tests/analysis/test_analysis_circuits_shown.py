@@ -67,6 +67,15 @@ def test_the_picture_draws_the_curves() -> None:
         plain.plot()
 
 
+def test_progress_goes_on_while_the_evidence_is_measured() -> None:
+    net, inputs, labels = three_classes()
+    told: list[tuple[int, int]] = []
+    found = ng.circuit(net, inputs, labels, target=1, edges=6, progress=lambda *at: told.append(at))
+    scored = len(told)
+    assert scored and told[-1] == (len(inputs[labels == 1]),) * 2
+    assert found.evidence.faithfulness > 0 and told[-1][0] == told[-1][1] == len(told) - scored
+
+
 def test_progress_counts_all_runs() -> None:
     net, inputs, labels = three_classes()
     found = ng.circuit(net, inputs, labels, target=0, edges=6)

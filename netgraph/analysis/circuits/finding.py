@@ -83,7 +83,7 @@ def circuit(
         it (drawn by ``seed``); by default it is measured on ``inputs`` themselves, and says so.
     reference : (M, …) inputs that means and resampled activations come from; by default ``inputs``.
     seed : of every draw. The same seed gives the same circuit.
-    progress : True for bars on stderr, or a function of (done, in all).
+    progress : True for bars on stderr, or a function of (done, in all); also while the evidence is measured.
     scoring : ``metric``, ``steps``, ``epsilon``, ``absolute`` of ``Network.edge_scores``.
 
     Returns
@@ -167,7 +167,7 @@ def circuit(
     where = " that it was found with" if aside is None else ""
     judged_on = (inputs, labels, corrupted) if aside is None else aside[:3]
     found_with = (inputs, labels)
-    return Circuit(settings, question, order, chosen.edges, net, found_with, judged_on, reference, where, own)
+    return Circuit(settings, question, order, chosen.edges, net, found_with, judged_on, reference, where, own, progress)
 
 
 def _chosen(

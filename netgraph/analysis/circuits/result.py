@@ -49,6 +49,7 @@ class Circuit:
     _reference: Any
     _where: str
     _output: str | None
+    _progress: Any = None
 
     @property
     def whole(self) -> Graph:
@@ -114,7 +115,9 @@ class Circuit:
     def evidence(self) -> Evidence:
         """The evidence with its curve, on the inputs that were held out, or on those that it was found with."""
         _, judge = self._judge()
-        found = judged(self, judge, curve=True, samples=3, probes=20, seed=self.settings["seed"])
+        found = judged(
+            self, judge, curve=True, samples=3, probes=20, seed=self.settings["seed"], progress=self._progress
+        )
         return replace(found, settings={**found.settings, "judged_on": self._where})
 
     def paths(
