@@ -18,9 +18,9 @@ def acdc(question: Question, judge: Judge, tau: float) -> Chosen:
     """Edges whose removal, one after the other, moves the target by τ or more.
 
     Layer by layer from the output back, each edge that is still there is cut, the smallest |score| first; it stays cut
-    where the mean squared change of the target against the full network grows by less than τ. Two exits come early:
-    an edge that leads nowhere any more is cut untried, and so is one that scores exactly 0. Everything before the edge
-    that is tried is still whole, so a run starts there.
+    where the mean squared change of the target against the full network, over all inputs, grows by less than τ. Two
+    exits come early: an edge that leads nowhere any more is cut untried, and so is one that scores exactly 0.
+    Everything before the edge that is tried is still whole, so a run starts there.
 
     A. Conmy et al. (2023), Towards automated circuit discovery for mechanistic interpretability.
     """
@@ -50,7 +50,11 @@ def acdc(question: Question, judge: Judge, tau: float) -> Chosen:
     chosen = np.flatnonzero(kept & edges.real)
     live = question.ways.live(chosen)
     if len(live) == 0:
-        raise AnalysisError(f"threshold={tau} leaves no way from an input to the target; take a smaller one")
+        whole = _change(full, judge.nothing)
+        raise AnalysisError(
+            f"threshold={tau:g} leaves no way from an input to the target: all edges together move it by {whole:.3g} "
+            "(mean square), so take a τ far below that"
+        )
     return Chosen(live, len(chosen))
 
 
