@@ -36,6 +36,8 @@ _HOME = {
     "read_activations": "netgraph.graph.formats",
     "read_inputs": "netgraph.network.reading",
     "modules": "netgraph.analysis.modules",
+    "hierarchy": "netgraph.analysis.modules",
+    "Hierarchy": "netgraph.analysis.modules",
     "Hierarchy": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
@@ -85,6 +87,8 @@ if TYPE_CHECKING:
     from netgraph.analysis.meaning import selectivity as selectivity
     from netgraph.analysis.meaning import specialisation as specialisation
     from netgraph.analysis.modules import Hierarchy as Hierarchy
+    from netgraph.analysis.modules import Hierarchy as Hierarchy
+    from netgraph.analysis.modules import hierarchy as hierarchy
     from netgraph.analysis.modules import modularity as modularity
     from netgraph.analysis.modules import modules as modules
     from netgraph.analysis.modules import ncut as ncut

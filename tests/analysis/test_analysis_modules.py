@@ -307,7 +307,10 @@ def test_bad_questions_are_answered_by_name() -> None:
 
 
 def test_a_graph_too_big_for_the_list_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("netgraph.analysis.modules.methods.MAX_RESIDUALS", 10)
-    with pytest.raises(AnalysisError, match='list 32 pairs of vertices, more than 10; take method="leiden"'):
-        modules(TWO_PARTS)
-    assert modules(TWO_PARTS, method="leiden").quality == pytest.approx(0.5)
+    monkeypatch.setattr("netgraph.analysis.modules.methods.MAX_LISTED", 10)
+    for method in ("leiden", "louvain"):
+        with pytest.raises(
+            AnalysisError, match=f'method="{method}" would list 16 edges, more than 10; take method="la'
+        ):
+            modules(TWO_PARTS, method=method)
+    assert modules(TWO_PARTS, method="layered").quality == pytest.approx(0.5)

@@ -1,29 +1,34 @@
-"""Finds modules: several seeded runs of a method, the best of them, and how far the runs agree."""
+"""Finds modules: several seeded runs of a method, one division from them, and how far the runs agree."""
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
-from netgraph.analysis.modules.methods import METHODS
+from netgraph.analysis.modules.agreement import adjusted_mutual_information, adjusted_rand, confidence, stability
+from netgraph.analysis.modules.consensus import consensus
+from netgraph.analysis.modules.gauges import agreement_of_gauges
+from netgraph.analysis.modules.methods import METHODS, Question, clusters
 from netgraph.analysis.modules.quality import (
     NULLS,
     Codes,
     check_layer_mass,
     check_resolution,
     inside_and_volume,
-    ncut,
+    ncut_of,
     weighted_pairs,
 )
-from netgraph.analysis.modules.result import Modules
+from netgraph.analysis.modules.result import NO_MODULE, Modules, by_size
+from netgraph.analysis.modules.spectral import strengths
 from netgraph.analysis.structure import Pair
 from netgraph.errors import AnalysisError, unknown
 from netgraph.graph.graph import Graph
 
-NO_MODULE = -1
-"""The label of a vertex without edges."""
+__all__ = ["METHODS", "NO_MODULE", "adjusted_rand", "modules", "stability"]
+
+PICKS = ("best", "consensus")
 
 
 def modules(
@@ -34,38 +39,54 @@ def modules(
     runs: int = 10,
     layer_mass: str = "equal",
     resolution: float = 1.0,
+    k: int | None = None,
+    pick: str = "best",
+    check_gauge: bool = False,
 ) -> Modules:
     """Divides the vertices into modules: groups with more |weight| inside than the layers' strengths explain.
 
-    The method runs ``runs`` times from different seeds; the division of highest quality is given back, together with
-    the agreement of all runs. Structure is read from |weight|, bias edges left out. A vertex without edges belongs to
-    no module and is labelled -1. Where nothing beats one single module, one single module is the answer.
+    The method runs ``runs`` times from different seeds; the division of highest quality is given back (or the runs'
+    consensus), together with the agreement of all runs. Structure is read from |weight|, bias edges left out. A vertex
+    without edges belongs to no module and is labelled -1. Where nothing beats one single module, one single module is
+    the answer, except of ``spectral``, which makes as many as it is told.
     The layered null explains all edges of a layer with one single vertex, so such a vertex may be a module of its own.
 
     Parameters
     ----------
     graph : any graph with at least one edge.
-    method : "layered" maximises modularity under Barber's bipartite null in every pair of layers; "leiden" maximises
-        Newman's modularity, which on layered networks mostly sees depth.
+    method : "layered" maximises modularity under Barber's bipartite null in every pair of layers, on the blocks
+        themselves where these are big; "leiden" and "louvain" maximise Newman's modularity, which on layered networks
+        mostly sees depth; "spectral" makes k clusters of small normalised cut.
     weight : the edge column whose absolute value is taken.
     seed : the same seed gives the same modules.
     runs : number of runs, at least 1.
     layer_mass : "equal" counts every pair of layers the same, "weight" by its |weight| (layered only).
-    resolution : γ of the null; above 1 gives smaller modules.
+    resolution : γ of the null; above 1 gives smaller modules (not read by spectral).
+    k : clusters of ``spectral``, by default 12, fewer in small graphs; the other methods find the number themselves.
+    pick : "best", the run of highest quality, or "consensus" of all runs (Lancichinetti and Fortunato 2012).
+    check_gauge : also run once on the balanced graph (the same function, its hidden ReLU units at other scales), put
+        the agreement into ``settings["gauge_ami"]`` and warn where it is below .5.
 
     Returns
     -------
-    Modules : ``labels`` (0 is the largest module), ``quality``, ``stability``, ``table``, ``graph()``.
+    Modules : ``labels`` (0 is the largest module), ``quality``, ``stability``, ``confidence``, ``table``, ``graph()``.
 
     Raises
     ------
-    UnknownName : an unknown method, layer_mass or edge column.
-    AnalysisError : no edges; NaN weights; runs below 1; a graph too big for the layered method's edge list.
+    UnknownName : an unknown method, layer_mass, pick or edge column.
+    AnalysisError : no edges; NaN weights; runs below 1; k for another method, or above the number of vertices with
+        edges; more edges than leiden and louvain can list.
+
+    Warns
+    -----
+    NetgraphWarning : modules of the balanced gauge are others (``check_gauge=True``); more groups of vertices than can
+        be merged as wholes.
 
     References
     ----------
     M. Barber (2007), Modularity and community detection in bipartite networks. V. Traag, L. Waltman, N. J. van Eck
-    (2019), From Louvain to Leiden.
+    (2019), From Louvain to Leiden. V. Blondel et al. (2008), Fast unfolding of communities in large networks.
+    J. Shi, J. Malik (2000), Normalized cuts and image segmentation.
 
     Examples
     --------
@@ -77,101 +98,109 @@ def modules(
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
+    if pick not in PICKS:
+        raise unknown("pick", pick, PICKS)
     check_layer_mass(layer_mass)
     resolution = check_resolution(resolution)
     if runs < 1:
         raise AnalysisError(f"runs is {runs}; at least one run is needed")
+    if k is not None and METHODS[method].null in NULLS:
+        raise AnalysisError(f'k={k} is the number of clusters of method="spectral"; method="{method}" finds it')
     edges = weighted_pairs(graph, weight)
-    row = METHODS[method]
-    problem = row.problem(graph, edges, layer_mass, resolution)
-    found = [problem.solve(f"{seed}/{run}") for run in range(runs)]
-    alive = _alive(graph, edges)
-    best, quality = _best(graph, found, edges, row.null, layer_mass, resolution)
-    codes = _by_size(best, alive)
+    question = Question(graph, edges, weight, layer_mass, resolution, k)
+    run = METHODS[method].prepare(question)
+    alive = strengths(edges, graph.n) > 0
+    found = [by_size(run(f"{seed}/{i}"), alive) for i in range(runs)]
+    codes, quality = _picked(question, method, pick, seed, found, alive)
+    settings = {
+        "method": method,
+        "weight": weight,
+        "signs": "absolute",
+        "seed": seed,
+        "runs": runs,
+        "pick": pick,
+        "layer_mass": layer_mass,
+        "resolution": resolution,
+        "without_edges": int((~alive).sum()),
+    }
+    if method == "spectral":
+        settings["k"] = clusters(question)
+    if check_gauge:
+
+        def once(other: Graph) -> Modules:
+            return modules(other, method, weight, seed, 1, layer_mass, resolution, k)
+
+        settings["gauge_ami"] = agreement_of_gauges(graph, codes, found, once)
+    sure = np.full(graph.n, np.nan)
+    sure[alive] = confidence(codes[alive], [labels[alive] for labels in found])
+    table = _table(graph, codes, edges)
+    if runs > 1:
+        table["confidence"] = [float(sure[codes == module].mean()) for module in table.index]
     return Modules(
         labels=pd.Series(codes, index=pd.Index(graph.ids, name="id"), name="module"),
         quality=quality,
         stability=stability([labels[alive] for labels in found]),
-        table=_table(graph, codes, edges),
-        qualities=_qualities(graph, codes, edges, weight, resolution),
-        settings={
-            "method": method,
-            "weight": weight,
-            "signs": "absolute",
-            "seed": seed,
-            "runs": runs,
-            "layer_mass": layer_mass,
-            "resolution": resolution,
-            "without_edges": int((~alive).sum()),
-        },
+        table=table,
+        qualities=_qualities(question, codes, alive),
+        settings=settings,
         source=graph,
+        confidence=pd.Series(sure, index=pd.Index(graph.ids, name="id"), name="confidence"),
+        runs=np.stack(found),
     )
 
 
-def stability(divisions: list[Codes]) -> float:
-    """The mean adjusted Rand index over all pairs of divisions; NaN for a single one."""
-    scores = [adjusted_rand(a, b) for a, b in combinations(divisions, 2)]
-    return float(np.mean(scores)) if scores else float("nan")
+def _objective(question: Question, null: str) -> Callable[[Codes], float]:
+    """A division -> the method's own objective."""
+    graph, edges, _, layer_mass, resolution, _ = question
+
+    def value(codes: Codes) -> float:
+        dense = codes - codes.min(initial=0)  # bincount needs numbers from 0; vertices without edges weigh nothing
+        if null not in NULLS:
+            return ncut_of(graph, dense, edges)
+        return NULLS[null](graph, dense, edges, layer_mass, resolution)
+
+    return value
 
 
-def adjusted_rand(a: Codes, b: Codes) -> float:
-    """The adjusted Rand index of two divisions (Hubert and Arabie 1985): 1 for equal ones, 0 expected by chance.
-
-    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]))
-    1.0
-    """
-
-    def together(counts: Codes) -> float:
-        return float((counts * (counts - 1.0)).sum() / 2)
-
-    _, a = np.unique(a, return_inverse=True)
-    _, b = np.unique(b, return_inverse=True)
-    both = together(np.unique(a * (b.max(initial=0) + 1) + b, return_counts=True)[1])
-    in_a, in_b, every = together(np.bincount(a)), together(np.bincount(b)), len(a) * (len(a) - 1) / 2
-    expected = in_a * in_b / every if every else 0.0
-    ceiling = (in_a + in_b) / 2
-    return 1.0 if ceiling == expected else (both - expected) / (ceiling - expected)
-
-
-def _alive(graph: Graph, edges: list[Pair]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    strength = np.zeros(graph.n)
-    for pair in edges:
-        strength[pair.target.vertices] += pair.rows
-        strength[pair.source.vertices] += pair.columns
-    return strength > 0
-
-
-def _best(
-    graph: Graph, found: list[Codes], edges: list[Pair], null: str, layer_mass: str, resolution: float
+def _picked(
+    question: Question,
+    method: str,
+    pick: str,
+    seed: int,
+    found: list[Codes],
+    alive: np.ndarray[tuple[int], np.dtype[np.bool_]],
 ) -> tuple[Codes, float]:
-    """The division of highest quality: one single module unless a run is truly better."""
-    best = np.zeros(graph.n, dtype=np.int64)
-    quality = NULLS[null](graph, best, edges, layer_mass, resolution)
+    """The best run or the consensus, and its quality: one single module unless it is truly better."""
+    null = METHODS[method].null
+    value = _objective(question, null)
+    if pick == "consensus":
+        agreed = np.full(len(alive), NO_MODULE, dtype=np.int64)
+        agreed[alive] = consensus([labels[alive] for labels in found], seed)
+        found = [by_size(agreed, alive)]
+    if null not in NULLS:
+        best = min(found, key=value)
+        return best, value(best)
+    best = np.where(alive, 0, NO_MODULE)
+    quality = value(best)
     for codes in found:
-        other = NULLS[null](graph, codes, edges, layer_mass, resolution)
+        other = value(codes)
         if other > quality + 1e-9:  # also hides the rounding by which equal runs differ
             best, quality = codes, other
     return best, quality
 
 
-def _by_size(codes: Codes, alive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Codes:
-    """Modules numbered from the largest down, equal sizes by their first vertex; vertices without edges get -1."""
-    _, first, position, sizes = np.unique(codes[alive], return_index=True, return_inverse=True, return_counts=True)
-    number = np.empty(len(sizes), dtype=np.int64)
-    number[np.lexsort((first, -sizes))] = np.arange(len(sizes))
-    labels = np.full(len(codes), NO_MODULE, dtype=np.int64)
-    labels[alive] = number[position]
-    return labels
-
-
-def _qualities(graph: Graph, codes: Codes, edges: list[Pair], weight: str, resolution: float) -> dict[str, float]:
+def _qualities(question: Question, codes: Codes, alive: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> dict[str, float]:
     """The same division measured in every way."""
-    dense = codes - codes.min()  # bincount needs numbers from 0; vertices without edges weigh nothing
+    graph, edges, *_, resolution, _ = question
+    dense = codes - codes.min(initial=0)
+    depth = np.repeat(np.arange(len(graph.layers)), [layer.size for layer in graph.layers])
     return {
         "layered_equal": NULLS["layered"](graph, dense, edges, "equal", resolution),
         "layered_weight": NULLS["layered"](graph, dense, edges, "weight", resolution),
         "newman": NULLS["newman"](graph, dense, edges, "equal", resolution),
-        "ncut": ncut(graph, codes, weight),
+        "ncut": ncut_of(graph, dense, edges),
+        "modules": int(codes.max(initial=-1)) + 1,
+        "ami_layers": adjusted_mutual_information(codes[alive], depth[alive]),
     }
 
 

@@ -107,8 +107,12 @@ def ncut(graph: Graph, labels: Any, weight: str = "weight") -> float:
     >>> ng.ncut(g, [0, 1, 0, 1]), ng.ncut(g, [0, 0, 1, 1])
     (0.0, 2.0)
     """
-    codes = codes_of(graph, labels)
-    inside, volume = inside_and_volume(graph, codes, weighted_pairs(graph, weight))
+    return ncut_of(graph, codes_of(graph, labels), weighted_pairs(graph, weight))
+
+
+def ncut_of(graph: Graph, codes: Codes, edges: list[Pair]) -> float:
+    """:func:`ncut` of modules that are numbered from 0."""
+    inside, volume = inside_and_volume(graph, codes, edges)
     alive = volume > 0
     return float(np.sum((volume[alive] - 2 * inside[alive]) / volume[alive]))
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
+from netgraph.analysis.modules.consensus import consensus
+from netgraph.analysis.modules.quality import Codes
 from netgraph.analysis.structure import pairs
 from netgraph.graph.graph import Block, Graph, Layer
+
+NO_MODULE = -1
+"""The label of a vertex without edges."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,13 +27,18 @@ class Modules:
     Attributes
     ----------
     labels : module number of every vertex, a Series by vertex id in vertex order; 0 is the largest, -1 no edges.
-    quality : the method's own objective, by :func:`modularity`.
+    quality : the method's own objective: :func:`modularity` under its null, or of "spectral" :func:`ncut`, of which
+        less is better.
     stability : mean adjusted Rand index over all pairs of runs; NaN for a single run.
     table : one row a module: ``size``, ``layers`` (how many it spans), ``strength_inside``, ``strength_outside``
-        (sums of |weight|), ``where`` (vertices per layer).
-    qualities : the same division under every measure: "layered_equal", "layered_weight", "newman", "ncut".
-    settings : method, weight, sign rule, seed, runs, layer_mass, resolution, number of vertices without edges.
+        (sums of |weight|), ``where`` (vertices per layer), ``confidence`` (the mean of its vertices; of several runs).
+    qualities : the same division under every measure: "layered_equal", "layered_weight", "newman", "ncut", "modules"
+        (their number), "ami_layers" (adjusted mutual information with the layers: near 1, modules are but layers).
+    settings : method, weight, sign rule, seed, runs, pick, layer_mass, resolution, number of vertices without edges.
     source : the graph that was divided.
+    confidence : the share of runs that have a vertex in its module, a Series by vertex id; NaN for a single run and
+        for vertices without edges. A run's modules are matched to these so that most vertices agree.
+    runs : (runs, n) the labels of every run, numbered as ``labels`` are.
     """
 
     labels: pd.Series[int]
@@ -37,6 +48,28 @@ class Modules:
     qualities: Mapping[str, float]
     settings: Mapping[str, Any]
     source: Graph = field(repr=False)
+    confidence: pd.Series[float] = field(repr=False)
+    runs: Codes = field(repr=False)
+
+    @cached_property
+    def consensus(self) -> pd.Series[int]:
+        """The consensus of all runs, whatever ``labels`` holds: a Series by vertex id; 0 is the largest, -1 no edges.
+
+        References
+        ----------
+        A. Lancichinetti, S. Fortunato (2012), Consensus clustering in complex networks.
+
+        Examples
+        --------
+        >>> import numpy as np, netgraph as ng
+        >>> ng.modules(ng.Graph.from_matrices([np.eye(2)])).consensus.tolist()
+        [0, 1, 0, 1]
+        """
+        labels = self.labels.to_numpy()
+        alive = labels != NO_MODULE
+        agreed = np.full(len(labels), NO_MODULE, dtype=np.int64)
+        agreed[alive] = consensus([run[alive] for run in self.runs], int(self.settings["seed"]))
+        return pd.Series(by_size(agreed, alive), index=self.labels.index, name="module")
 
     def __len__(self) -> int:
         """Number of modules."""
@@ -44,7 +77,9 @@ class Modules:
 
     def __repr__(self) -> str:
         without = self.settings["without_edges"]
-        rest = f", {without} vertices without edges" if without else ""
+        alone = int((self.table["size"] == 1).sum())
+        rest = f", {alone} modules of a single vertex" if alone else ""
+        rest += f", {without} vertices without edges" if without else ""
         return (
             f"<{len(self)} modules by {self.settings['method']!r}: quality {self.quality:.4f}, "
             f"stability {self.stability:.2f}{rest}>\n{self.table.to_string(max_rows=12)}"
@@ -105,6 +140,16 @@ class Modules:
             },
             {**self.source.meta, "granularity": "module", "modules": dict(self.settings)},
         )
+
+
+def by_size(codes: Codes, alive: np.ndarray[Any, np.dtype[np.bool_]]) -> Codes:
+    """Modules numbered from the largest down, equal sizes by their first vertex; vertices without edges get -1."""
+    _, first, position, sizes = np.unique(codes[alive], return_index=True, return_inverse=True, return_counts=True)
+    number = np.empty(len(sizes), dtype=np.int64)
+    number[np.lexsort((first, -sizes))] = np.arange(len(sizes))
+    labels = np.full(len(codes), NO_MODULE, dtype=np.int64)
+    labels[alive] = number[position]
+    return labels
 
 
 def _dense(matrix: Any) -> Any:
