@@ -22,7 +22,11 @@ def describe(
     weight: opt.Weight = "weight",
     nulls: Annotated[int, typer.Option("--nulls", metavar="N", min=0, help="Graphs of chance beside it.")] = 0,
     null: Annotated[
-        str, typer.Option("--null", help="What they keep beside layers: strength (of every vertex), or shuffle.")
+        str,
+        typer.Option(
+            "--null",
+            help="What they keep beside layers: strength (of every vertex), shuffle, shuffle_nonzero or residual.",
+        ),
     ] = "strength",
     seed: opt.Seed = 0,
     json: opt.Json = False,

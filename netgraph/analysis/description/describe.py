@@ -30,7 +30,8 @@ def describe(
     nulls : how many graphs of chance are described below it.
     seed : of these; the i-th takes seed + i.
     weight : the edge column (nulls have the weight alone).
-    null : "strength" keeps layers, edges and every vertex's strength in each block; "shuffle" keeps layers and weights.
+    null : "strength" keeps layers, edges and every vertex's strength in each block; "shuffle" keeps layers and weights;
+        "shuffle_nonzero" places and degrees too; "residual" what strengths explain (:mod:`netgraph.analysis.nulls`).
 
     Returns
     -------
