@@ -41,6 +41,7 @@ _HOME = {
     "Hierarchy": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
+    "significance": "netgraph.analysis.significance",
     "centralities": "netgraph.analysis.centrality",
     "centrality": "netgraph.analysis.centrality",
     "paths": "netgraph.analysis.paths",
@@ -93,6 +94,7 @@ if TYPE_CHECKING:
     from netgraph.analysis.modules import modules as modules
     from netgraph.analysis.modules import ncut as ncut
     from netgraph.analysis.paths import paths as paths
+    from netgraph.analysis.significance import significance as significance
     from netgraph.errors import NetgraphError as NetgraphError
     from netgraph.errors import NetgraphWarning as NetgraphWarning
     from netgraph.graph.checking import check_tables as check_tables
