@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.special import gammaln
 
 from netgraph.analysis.modules.quality import Codes
@@ -75,6 +74,8 @@ def confidence(reference: Codes, divisions: list[Codes]) -> Vector:
     >>> confidence(np.array([0, 0, 1, 1]), [np.array([1, 1, 0, 0]), np.array([0, 0, 0, 1])]).tolist()
     [1.0, 1.0, 0.5, 1.0]
     """
+    from scipy.optimize import linear_sum_assignment  # a third of a second
+
     if len(divisions) < 2:
         return np.full(len(reference), np.nan)
     agree = np.zeros(len(reference))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from netgraph.analysis.modules.agreement import adjusted_rand
-from netgraph.analysis.modules.merging import numbered, put_together
-from netgraph.analysis.modules.quality import Codes
+from netgraph.analysis.modules.quality import Codes, numbered
 
 KEPT = 0.2
 """Pairs of vertices together in a smaller share of the runs count as never together."""
@@ -42,6 +41,8 @@ def consensus(divisions: list[Codes], seed: int = 0) -> Codes:
         groups, first, sizes = _groups(runs)
         if len(sizes) > MAX_GROUPS:
             break
+        from netgraph.analysis.modules.merging import put_together  # numba is a third of a second
+
         together = np.mean([np.equal.outer(labels[first], labels[first]) for labels in runs], axis=0)
         together[together < KEPT] = 0.0
         weight = together * np.outer(sizes, sizes)

@@ -18,8 +18,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from netgraph.analysis.modules import passes
-from netgraph.analysis.modules.merging import ROUNDING, numbered, put_together
-from netgraph.analysis.modules.quality import Codes, pair_shares
+from netgraph.analysis.modules.merging import ROUNDING, put_together
+from netgraph.analysis.modules.quality import Codes, numbered, pair_shares
 from netgraph.analysis.structure import Pair
 from netgraph.errors import NetgraphWarning
 from netgraph.graph.graph import Graph

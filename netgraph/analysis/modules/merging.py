@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from netgraph.analysis.modules import passes
-from netgraph.analysis.modules.quality import Codes
+from netgraph.analysis.modules.quality import Codes, numbered
 
 Array = np.ndarray[Any, Any]
 
@@ -47,8 +47,3 @@ def put_together(between: Array, rng: np.random.Generator, start: Codes | None =
             return module
         member = sp.csr_array((np.ones(k), (labels, np.arange(k))), shape=(merged, k))
         between, labels = np.ascontiguousarray(member @ (member @ between).T), np.arange(merged)
-
-
-def numbered(labels: Codes) -> Codes:
-    """The same division in numbers from 0 without gaps."""
-    return np.asarray(np.unique(labels, return_inverse=True)[1], dtype=np.int64)

@@ -8,18 +8,19 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import igraph
 import numpy as np
 import scipy.sparse as sp
 
-from netgraph.analysis.modules.layered import Search
 from netgraph.analysis.modules.quality import Codes, pair_shares
 from netgraph.analysis.modules.spectral import spectral, strengths
 from netgraph.analysis.structure import Pair, edge_lists
 from netgraph.errors import AnalysisError
 from netgraph.graph.graph import Graph
+
+if TYPE_CHECKING:
+    import igraph
 
 LISTED = 20_000
 """Pairs of vertices up to which the layered method makes a list of them for igraph; beyond, it reads the blocks."""
@@ -71,6 +72,8 @@ def clusters(question: Question) -> int:
 def _layered(question: Question) -> Run:
     graph, edges, _, layer_mass, resolution, _ = question
     if sum(int(np.prod(pair.matrix.shape)) for pair in edges) > LISTED:
+        from netgraph.analysis.modules.layered import Search  # with numba, slow to import; igraph is, too
+
         return Search(graph, edges, layer_mass, resolution).solve
     # The residual W − γ r cᵀ/m takes the null's place, so that the constant Potts model without a resolution is Q_L.
     residuals = []
@@ -127,6 +130,8 @@ def _few(edges: list[Pair], method: str) -> list[Pair]:
 
 
 def _listed(graph: Graph, edges: list[Pair]) -> tuple[igraph.Graph, list[float]]:
+    import igraph
+
     sources, targets, values = edge_lists(edges)
     return igraph.Graph(n=graph.n, edges=np.column_stack([sources, targets])), values.tolist()
 
@@ -134,6 +139,8 @@ def _listed(graph: Graph, edges: list[Pair]) -> tuple[igraph.Graph, list[float]]
 @contextmanager
 def _seeded(seed: str) -> Iterator[None]:
     """igraph draws from its own generator meanwhile; Python's global random state is not touched."""
+    import igraph
+
     with _LOCK:
         igraph.set_random_number_generator(random.Random(seed))
         try:

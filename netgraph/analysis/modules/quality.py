@@ -140,6 +140,11 @@ def codes_of(graph: Graph, labels: Any) -> Codes:
     return np.asarray(pd.factorize(flat)[0], dtype=np.int64)
 
 
+def numbered(labels: Codes) -> Codes:
+    """The same division in numbers from 0 without gaps."""
+    return np.asarray(np.unique(labels, return_inverse=True)[1], dtype=np.int64)
+
+
 def _by_id(graph: Graph, labels: pd.Series[Any]) -> npt.NDArray[Any]:
     ids = pd.Index(graph.ids)
     if labels.index.has_duplicates:
