@@ -7,7 +7,7 @@ fires. With 85 % dead units |z| < 3 once `dead_tol=0.05` removes them, and a war
 
 Speed, one thread each, ratios of one run: a sample of the n-cut's significance (shuffle, cluster, cut) beside a loop
 that builds the adjacency matrix, has scikit-learn's SpectralClustering divide it and cuts; 100 samples of the
-784-256×4-10 network on two processes; modules of 397,000 edges (784-500-10), the graph's building included, beside
+784-256×4-10 network on two processes, in processor time, which other work on the machine does not move; modules of 397,000 edges (784-500-10), the graph's building included, beside
 networkx' Louvain, and their quality beside the best of ten runs of igraph's Leiden on the same objective.
 """
 
@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from typing import NamedTuple
 
 import igraph
@@ -161,11 +162,18 @@ def ncut_samples(repeat: int) -> Iterator[Row]:
     yield Row("n-cut sample of 784-256×4-10, times scikit-learn's loop", f"{ratio:.1f}", "≥ 10", ratio >= 10)
     theirs, own = np.mean(cuts, axis=0)
     yield Row("its mean n-cut, over scikit-learn's", f"{own / theirs:.4f}", "within 1 %", abs(own / theirs - 1) < 0.01)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        for statistic in ("ncut", "modularity"):
-            took, _ = seconds(lambda s=statistic: ng.significance(graph, s, "shuffle", 100, executor=pool))
-            limit = 60.0
-            yield Row(f"100 samples of {statistic}, two processes", f"{took:.1f} s", "< 60 s", took < limit)
+    for statistic in ("ncut", "modularity"):
+        before = processor_seconds()
+        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+            took, _ = seconds(lambda s=statistic, p=pool: ng.significance(graph, s, "shuffle", 100, executor=p))
+        each = (processor_seconds() - before) / 2
+        figure = f"{each:.1f} s (by the clock {took:.1f})"
+        yield Row(f"100 samples of {statistic}, processor time of each of two cores", figure, "< 60 s", each < 60)
+
+
+def processor_seconds() -> float:
+    """Of this process and of those that it waited for."""
+    return sum(time.ru_utime + time.ru_stime for time in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
 
 
 def communities(repeat: int) -> Iterator[Row]:

@@ -27,8 +27,9 @@ DEPTH = 0.3
 """Adjusted mutual information of modules and layers from which modules are mostly layers."""
 STABLE, RUNS = 0.25, 5
 """Mean agreement (ARI) of runs below which modules are not to be believed, and how many runs are made."""
-UNEQUAL = 0.1
-"""Spread of strengths beyond chance, of their mean, from which shuffled weights are no fair comparison."""
+UNEQUAL, SURE = 0.1, 3
+"""Spread of strengths beyond chance, of their mean, from which shuffled weights are no fair comparison; by how many
+standard errors it must be beyond chance at all."""
 RAW = ("shuffle", "shuffle_nonzero", "strength")
 """Nulls that permute weights as they are, those of strong vertices to weak ones."""
 
@@ -94,7 +95,8 @@ class Case:
                 many = entries // len(sums)
                 chance = spread * many * (entries - many) / (entries - 1)  # variance of a sum of permuted weights
                 excess = float(np.sqrt(max(sums.var() - chance, 0.0)) / sums.mean())
-                if excess > worst:
+                # A variance of so few sums is itself uncertain by this share.
+                if excess > worst and sums.var() > chance * (1 + SURE * np.sqrt(2 / (len(sums) - 1))):
                     worst, where = excess, f"{what} {block.target if axis else block.source}"
         return worst, where
 
