@@ -7,8 +7,9 @@ fires. With 85 % dead units |z| < 3 once `dead_tol=0.05` removes them, and a war
 
 Speed, one thread each, ratios of one run: a sample of the n-cut's significance (shuffle, cluster, cut) beside a loop
 that builds the adjacency matrix, has scikit-learn's SpectralClustering divide it and cuts; 100 samples of the
-784-256×4-10 network on two processes, in processor time, which other work on the machine does not move; modules of 397,000 edges (784-500-10), the graph's building included, beside
-networkx' Louvain, and their quality beside the best of ten runs of igraph's Leiden on the same objective.
+784-256×4-10 network on two processes, in processor time, which other work on the machine does not move; modules of
+397,000 edges (784-500-10), the graph's building included, beside networkx' Louvain, and their quality beside the best
+of ten runs of igraph's Leiden on the same objective.
 """
 
 from __future__ import annotations
