@@ -34,6 +34,8 @@ BATCHES = 8
 """Parts of a layer that move one after the other: fewer are quicker, more find better divisions."""
 SCORES = 1 << 21
 """Scores held at once: 16 MB."""
+ENOUGH = 1e-4
+"""A search ends when an improvement brings a smaller share of the quality."""
 MAX_MERGED = 8_192
 """Most modules that are merged as wholes: their matrix takes 512 MB."""
 RANGE = 1e-150, 1e150
@@ -153,9 +155,9 @@ class Search:
                 if reached > quality * (1 + ROUNDING):
                     best, quality = labels, reached
                     break
-            if quality == before:
+            if quality <= before * (1 + ENOUGH):
                 break
-        return best
+        return self._moved(best, rng)
 
     def _taken_apart(self, best: Codes, rng: np.random.Generator) -> Iterator[Codes]:
         """Its modules taken apart and put together anew (Traag, Waltman, van Eck 2019)."""
