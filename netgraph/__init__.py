@@ -38,7 +38,6 @@ _HOME = {
     "modules": "netgraph.analysis.modules",
     "hierarchy": "netgraph.analysis.modules",
     "Hierarchy": "netgraph.analysis.modules",
-    "Hierarchy": "netgraph.analysis.modules",
     "modularity": "netgraph.analysis.modules",
     "ncut": "netgraph.analysis.modules",
     "significance": "netgraph.analysis.significance",
@@ -55,6 +54,8 @@ _HOME = {
     "Lesions": "netgraph.analysis.ablation",
     "agreement": "netgraph.analysis.meaning",
     "branches": "netgraph.analysis.meaning",
+    "growth": "netgraph.analysis.growth",
+    "Growth": "netgraph.analysis.growth",
     "selectivity": "netgraph.analysis.meaning",
     "specialisation": "netgraph.analysis.meaning",
     "circuit": "netgraph.analysis.circuits",
@@ -82,12 +83,13 @@ if TYPE_CHECKING:
     from netgraph.analysis.description import describe as describe
     from netgraph.analysis.duplicates import Duplicates as Duplicates
     from netgraph.analysis.duplicates import duplicates as duplicates
+    from netgraph.analysis.growth import Growth as Growth
+    from netgraph.analysis.growth import growth as growth
     from netgraph.analysis.influence import influence as influence
     from netgraph.analysis.meaning import agreement as agreement
     from netgraph.analysis.meaning import branches as branches
     from netgraph.analysis.meaning import selectivity as selectivity
     from netgraph.analysis.meaning import specialisation as specialisation
-    from netgraph.analysis.modules import Hierarchy as Hierarchy
     from netgraph.analysis.modules import Hierarchy as Hierarchy
     from netgraph.analysis.modules import hierarchy as hierarchy
     from netgraph.analysis.modules import modularity as modularity

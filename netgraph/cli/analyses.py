@@ -1,4 +1,4 @@
-"""Questions to a graph: modules, centrality, paths, circuit."""
+"""Questions to a graph: centrality, paths."""
 
 from __future__ import annotations
 
@@ -16,48 +16,6 @@ from netgraph.cli.source import (
     open_graph,
     output_vertex,
 )
-from netgraph.demo.verdicts import agreement
-
-
-def modules(
-    file: opt.Source,
-    model: opt.Model = None,
-    input_shape: opt.InputShape = None,
-    activation: opt.Activation = None,
-    nonfinite: opt.Nonfinite = "refuse",
-    granularity: opt.Granularity = None,
-    method: Annotated[str, typer.Option("--method", help="layered or leiden.")] = "layered",
-    weight: opt.Weight = "weight",
-    seed: opt.Seed = 0,
-    out: opt.OptionalOut = None,
-    json: opt.Json = False,
-    debug: opt.Debug = False,
-) -> None:
-    """Divide the vertices into modules, groups with more weight inside than chance explains.
-
-    JSON has the label of every vertex. With --out the graph is written with a column `module`.
-    """
-    with working("finding modules"):
-        graph = open_graph(file, How(model, input_shape, activation, granularity, nonfinite=nonfinite))
-        found = ng.modules(graph, method=method, weight=weight, seed=seed)
-    table = found.table.reset_index()
-    if json:
-        print_json(
-            {
-                "quality": found.quality,
-                "stability": found.stability,
-                "settings": dict(found.settings),
-                "modules": table.to_dict("records"),
-                "labels": found.labels.to_dict(),
-            }
-        )
-    else:
-        print_rows(list(table.columns), table.itertuples(index=False), as_json=False)
-        typer.echo(f"{len(found)} modules, quality {found.quality:.4f}, stability {found.stability:.2f}")
-        typer.echo(f"agreement of the runs: {agreement(found.stability)}")
-    if out is not None:
-        ng.write_graph(graph.with_columns(module=found.labels), out, activations_beside(file, out))
-        complain(f"written: {out}")
 
 
 def centrality(

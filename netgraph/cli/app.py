@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 import netgraph as ng
-from netgraph.cli import analyses, check, circuits, comparing, lesions, show, structure, tables
+from netgraph.cli import analyses, check, circuits, comparing, lesions, modules, show, structure, tables
 from netgraph.cli.output import complain
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -26,7 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "convert": tables.convert,
     "verify": tables.verify,
     "check": check.check,
-    "modules": analyses.modules,
+    "modules": modules.modules,
     "centrality": analyses.centrality,
     "paths": analyses.paths,
     "describe": structure.describe,

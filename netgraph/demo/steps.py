@@ -13,7 +13,7 @@ from torch import nn
 import netgraph as ng
 from netgraph.demo.data import Dataset
 from netgraph.demo.train import accuracy
-from netgraph.demo.verdicts import agreement, recognised
+from netgraph.demo.verdicts import agreement, beyond_chance, recognised
 from netgraph.errors import AnalysisError
 
 CLASS = 3
@@ -22,6 +22,8 @@ SHOWN = 20
 """So many test images are shown in the network's page."""
 INPUTS = 150
 """So many held-out images find a circuit, and as many others judge it."""
+CHANCE = 20
+"""Graphs of chance for each null: the fewest that can say p < 0.05."""
 
 
 class Finding(NamedTuple):
@@ -93,6 +95,9 @@ def structure(subject: Subject) -> Iterator[Finding]:
         "graph/vertices.csv",
     )
     yield subject.found("do other seeds agree", agreement(modules.stability))
+    chance = ng.significance(graph, samples=CHANCE, seed=subject.seed)
+    chance.to_csv(subject.file("significance.csv"))
+    yield subject.found("is it more than chance", beyond_chance(dict(chance["p"])), "significance.csv")
     for layer in graph.layers[1:-1]:
         strength = measures["strength"].iloc[layer.vertices]
         yield subject.found(

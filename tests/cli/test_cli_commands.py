@@ -154,6 +154,28 @@ def test_cli_paths_between_channels_are_scored_exactly(files: Any, net: ng.Netwo
     assert [row["share"] for row in result.json["paths"]] == pytest.approx(list(expected.share), rel=1e-5)
 
 
+def test_cli_modules_beside_chance(exported: Path, cli: Cli) -> None:
+    asked = ["modules", exported, "--runs", 2, "--samples", 3]
+    rows = cli(*asked, "--json").json["significance"]
+    assert {row["null"] for row in rows} == {"shuffle", "shuffle_nonzero", "strength", "residual"}
+    assert "beyond chance: no" in cli(*asked).out  # 3 graphs of chance cannot say p < 0.05
+
+
+def test_cli_modules_of_checkpoints_are_one_table_and_one_plot(net: ng.Network, cli: Cli, tmp_path: Path) -> None:
+    for number in (2, 10, 9):
+        ng.write_graph(net.graph(), tmp_path / f"ckpt_{number}.npz")
+    files = sorted(tmp_path.glob("*.npz"))
+    asked = ["modules", *files, "--runs", 2, "--samples", 2]
+    result = cli(*asked, "--json", "--plot", tmp_path / "growth.png")
+    rows = result.json["checkpoints"]
+    assert [row["name"] for row in rows] == ["ckpt_2", "ckpt_9", "ckpt_10"]
+    assert rows[1]["step"] == 0 and rows[2]["agreement"] == pytest.approx(1) and not rows[2]["sudden"]
+    assert (tmp_path / "growth.png").read_bytes().startswith(b"\x89PNG")
+    assert "sudden steps: none" in cli(*asked).out
+    wrong = cli("modules", files[0], "--plot", tmp_path / "x.png")
+    assert wrong.status == 2 and "several checkpoints" in wrong.err
+
+
 def test_cli_paths_of_an_exported_graph_are_products_of_weights(exported: Path, cli: Cli) -> None:
     result = cli("paths", exported, "--target", "fc2:1", "-k", 2, "--json")
     expected = ng.paths(ng.read_graph(exported), "fc2:1", k=2)

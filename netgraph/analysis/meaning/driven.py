@@ -10,7 +10,7 @@ import pandas as pd
 from netgraph.analysis.ablation.matched import of_vertices
 from netgraph.analysis.circuits.roles import driven_by
 from netgraph.analysis.circuits.targets import label_array
-from netgraph.analysis.meaning.agreement import NO_MODULE
+from netgraph.analysis.meaning.agreeing import NO_MODULE
 from netgraph.analysis.statistics import discoveries
 from netgraph.errors import AnalysisError
 from netgraph.graph.flat import FlatEdges

@@ -9,7 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from netgraph.analysis.meaning.agreement import NO_MODULE, agreement
+from netgraph.analysis.meaning.agreeing import NO_MODULE, agreement
 from netgraph.analysis.structure import Pair, pairs
 from netgraph.errors import AnalysisError
 from netgraph.graph.graph import Graph
