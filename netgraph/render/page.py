@@ -35,6 +35,7 @@ class Request:
     classes: Sequence[object] | None = None
     samples: int = LIMIT
     target: int | None = None
+    modules: bool = False
 
 
 def render(
@@ -69,8 +70,9 @@ def render(
 
     Parameters
     ----------
-    drawn : a Graph, a Circuit, Modules (their graph of modules), or a Network (its weights: by units where those are
-        its channels, too, else by channels).
+    drawn : a Graph, a Circuit, Modules (the graph that they divide, opened as bars and ribbons; their own ``graph()``
+        where it has more than three million edges), or a Network (its weights: by units where those are its channels,
+        too, else by channels).
     path : file to write; None keeps the page in memory (``View.save`` writes it later).
     backend : ``"canvas"``; or ``"pyvis"``, for small graphs: it draws vertices as shapes whose area and colour are
         columns, and takes no inputs.
@@ -106,6 +108,9 @@ def render(
 
     Notes
     -----
+    A graph with a ``module`` column opens coloured by it (in the colours of GEXF files). "modules" draws a module as a
+    bar a layer, as high as it has vertices there, and ribbons as wide as the share of Σ|weight| between two of them.
+
     Weights are float16 times a power of two a block: relative errors of at most 2**-11. Of a graph of more than three
     million edges the page holds the strongest of each block, and the sums of the others.
 
@@ -119,7 +124,7 @@ def render(
     """
     from netgraph.render.canvas.subject import checked_network, subject
 
-    graph, behind, target = subject(drawn, checked_network(network))
+    graph, behind, target, own_weight, modules = subject(drawn, checked_network(network))
     if backend not in BACKENDS:
         raise unknown("backend", backend, BACKENDS)
     if theme not in THEMES:
@@ -136,7 +141,7 @@ def render(
         )
     request = Request(
         None if top is None else int(top),
-        weight,
+        own_weight if weight is None else weight,
         color,
         size,
         theme,
@@ -147,6 +152,7 @@ def render(
         classes,
         samples,
         target,
+        modules,
     )
     draw: Callable[[Any, Request, Any], View] = import_module(BACKENDS[backend]).draw
     view = draw(graph, request, behind)

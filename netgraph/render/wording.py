@@ -99,6 +99,43 @@ def _held(graph: Graph, layer: Layer) -> str:
     return f"{held} {'channel' if channels else 'unit'}{'' if max(layer.size, whole) == 1 else 's'}"
 
 
+AGREEMENT = (
+    (0.65, "another seed finds other modules: do not build on these"),
+    (0.80, "other seeds find them in part"),
+    (0.90, "other seeds find most of them again"),
+    (math.inf, "other seeds find almost the same"),
+)
+"""Adjusted Rand index below which each holds: D. Steinley (2004), Properties of the Hubert-Arabie adjusted Rand
+index."""
+
+
+def modules(found: Any) -> dict[str, str]:
+    """What was found and how far it can be relied on, for ``meta``: of Modules, whose room is not imported here.
+
+    >>> from types import SimpleNamespace
+    >>> settings = {"method": "layered", "runs": 10, "seed": 0}
+    >>> found = SimpleNamespace(table=[0] * 4, quality=0.5, stability=0.7, settings=settings)
+    >>> modules(found)["modules_verdict"]
+    '4 modules (layered): quality 0.5, stability 0.7 over 10 runs: other seeds find them in part.'
+    """
+    settings, count = found.settings, len(found.table)
+    runs, method = settings.get("runs", 1), text(settings.get("method", ""))
+    said = f"{count:,} {'module' if count == 1 else 'modules'} ({method}): quality {number(found.quality)}"
+    known = not math.isnan(found.stability)
+    judged = next(words for bound, words in AGREEMENT if found.stability < bound) if known else ""
+    stable = (
+        f"stability {number(found.stability)} over {runs} runs: {judged}"
+        if known
+        else "stability unknown: one run has nothing to agree with"
+    )
+    return {
+        "modules": f"{count:,}, method {method}, {runs} run{'' if runs == 1 else 's'}, seed {settings.get('seed')}",
+        "modules_quality": number(found.quality),
+        "modules_stability": number(found.stability) if known else "unknown",
+        "modules_verdict": f"{said}, {stable}.",
+    }
+
+
 def vertex_texts(
     graph: Graph, labels: Mapping[str, object] | Sequence[object] | None
 ) -> tuple[list[str | None], list[str]]:
@@ -138,7 +175,7 @@ def about(graph: Graph) -> list[tuple[str, str]]:
         if isinstance(value, Mapping):
             for key, inner in value.items():
                 walk((*path, str(key)), inner)
-        elif value is not None and path != ("name",):
+        elif value is not None and path not in (("name",), ("modules_verdict",)):
             rows.append((path, value))
 
     walk((), graph.meta)

@@ -21,7 +21,7 @@ DIGITS = [f"digit {k}" for k in range(10)]
 
 FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 STATE = """() => {
-  const { hovered, traced, ...state } = window.netgraph.store.state;
+  const { hovered, traced, pointed, summed, ...state } = window.netgraph.store.state;
   return { ...state, folded: [...state.folded], lesioned: [...state.lesioned] };
 }"""
 POINT = """(id) => {

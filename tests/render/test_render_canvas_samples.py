@@ -17,8 +17,12 @@ def test_canvas_modules_and_networks_are_drawn() -> None:
     net = network("cnn")
     found = ng.modules(net.graph())
     page = Page(ng.render(found))
-    np.testing.assert_array_equal(numbers(page.data["module"], "<i2"), found.graph().columns["module"])
-    assert page.data["classes"][0].startswith("module_")
+    np.testing.assert_array_equal(numbers(page.data["module"], "<i2"), found.labels)
+    assert (page.data["opens"], page.data["colour"], page.data["ribbons"]) == ("network", "module", True)
+    assert page.data["notes"][0].startswith(f"{len(found)} modules (layered): quality ")
+    assert dict(page.data["about"])["modules stability"] == f"{found.stability:.3g}"
+    alone = Page(ng.render(found.graph()))
+    assert (alone.data["colour"], alone.data["ribbons"]) == ("module", False)
     assert ng.render(net).vertices == net.graph("channel").n
     images, _ = held_out()
     assert Page(ng.render(network("mlp"), inputs=images[:1])).data["flows"] == "computed"

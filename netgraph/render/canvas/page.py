@@ -70,18 +70,23 @@ def page_data(
     numbers = {layer.name: i for i, layer in enumerate(graph.layers)}
     bias = graph.columns.get("bias")
     kernels = seen.kernels or [None] * len(stored)
+    opens = "circuit" if seen.flows and output >= 0 else "network"
+    module, groups = _modules(graph, request.color)
     blocks = [block_data(s, numbers, _sign(s, request), k) for s, k in zip(stored, kernels, strict=True)]
     return {
         "version": 1,
         "title": title,
         "summary": wording.summary(graph),
         "theme": request.theme,
-        "opens": "circuit" if seen.flows and output >= 0 else "network",
+        "opens": opens,
         "top": request.top,
         "count": graph.n,
         "x": floats(at.x),
         "y": floats(at.y),
-        "module": _modules(graph, request.color),
+        "module": module,
+        "groups": groups,
+        "colour": "sign" if module is None or opens != "network" else "module",
+        "ribbons": module is not None and request.modules and opens == "network",
         "bias": None if bias is None else floats(bias),
         "columns": _columns(graph),
         "layers": [
@@ -175,10 +180,10 @@ def _classes(graph: Graph, request: Request, labels: dict[int, list[str]], outpu
     return [str(int(i)) for i in index], False
 
 
-def _modules(graph: Graph, color: str) -> Any:
-    """int16 module of each vertex, or None."""
+def _modules(graph: Graph, color: str) -> tuple[Any, list[str] | None]:
+    """int16 module of each vertex, or None; the names of groups of another column."""
     if color == "module" and "module" not in graph.columns:
-        return None
+        return None, None
     found = colours(graph, color)
     if not found.names:
         raise RenderError(
@@ -186,9 +191,9 @@ def _modules(graph: Graph, color: str) -> Any:
             'backend="pyvis", or pass a column of whole numbers or texts'
         )
     if color != "module":
-        return packed(found.mark, "<i2")
+        return packed(found.mark, "<i2"), [text(name) for name in found.names]
     values = np.nan_to_num(np.asarray(graph.columns["module"], dtype=np.float64), nan=-1.0)
-    return packed(np.clip(np.where(values < 0, -1, values), -1, 32767), "<i2")
+    return packed(np.clip(np.where(values < 0, -1, values), -1, 32767), "<i2"), None
 
 
 def _columns(graph: Graph) -> list[dict[str, Any]]:
@@ -246,6 +251,8 @@ def _notes(graph: Graph, stored: list[Stored]) -> list[str]:
         )
         judged = f", faithfulness {text(graph.meta['faithfulness'])}" if "faithfulness" in graph.meta else ""
         notes.append(f"{found}{judged}.")
+    if "modules_verdict" in graph.meta:
+        notes.append(text(graph.meta["modules_verdict"]))
     cut = [s for s in stored if not s.whole]
     if cut:
         kept, total = sum(map(len, stored)), sum(s.edges for s in stored)

@@ -10,17 +10,24 @@ import numpy as np
 
 from netgraph.errors import RenderError
 from netgraph.graph.graph import Graph
+from netgraph.render import wording
+from netgraph.render.canvas.stored import WHOLE
 
 UNITS = 100_000
 """A network of so many units is never drawn by units of itself."""
 
 
 class Subject(NamedTuple):
-    """The graph, the network behind it or None, and the class number that a circuit is for, if any."""
+    """The graph, the network behind it or None, and the class number that a circuit is for, if any.
+
+    ``modules``: Modules are what is drawn; ``weight`` is the edge column that they were found by.
+    """
 
     graph: Graph
     network: Any
     target: int | None = None
+    weight: str | None = None
+    modules: bool = False
 
 
 def subject(drawn: Any, network: Any = None) -> Subject:
@@ -28,7 +35,8 @@ def subject(drawn: Any, network: Any = None) -> Subject:
 
     Parameters
     ----------
-    drawn : a Graph; a Circuit (its ``graph``); Modules (their ``graph()``); a Network (the graph of its weights).
+    drawn : a Graph; a Circuit (its ``graph``); Modules (the graph that they divide); a Network (the graph of its
+        weights).
     network : the network, where the caller names one.
 
     Raises
@@ -39,6 +47,8 @@ def subject(drawn: Any, network: Any = None) -> Subject:
         return Subject(drawn, network if network is not None else drawn.origin)
     if is_network(drawn):
         return Subject(drawn.graph(granularity=_granularity(drawn)), drawn if network is None else network)
+    if _is_modules(drawn):
+        return _modules(drawn, network)
     inside = getattr(drawn, "graph", None)
     graph = inside() if callable(inside) and not isinstance(drawn, type) else inside
     if not isinstance(graph, Graph):
@@ -70,6 +80,20 @@ def checked_network(network: Any) -> Any:
             f"network: expected a traced network, got {type(network).__name__}; netgraph.trace(model, shape) makes one"
         )
     return network
+
+
+def _is_modules(thing: Any) -> bool:
+    return not isinstance(thing, type) and all(hasattr(thing, name) for name in ("labels", "source", "stability"))
+
+
+def _modules(found: Any, network: Any) -> Subject:
+    """The graph that was divided, with the modules as a column; of more edges than a page holds, their own graph."""
+    graph: Graph = found.source.with_columns(module=np.asarray(found.labels))
+    if len(graph.edges) > WHOLE:
+        graph = found.graph()
+    behind = network if network is not None else graph.origin
+    graph = replace(graph, meta={**wording.modules(found), **{k: v for k, v in graph.meta.items() if k != "modules"}})
+    return Subject(graph, behind, None, found.settings.get("weight"), True)
 
 
 def _target(circuit: Any) -> int | None:

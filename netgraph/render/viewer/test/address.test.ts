@@ -30,6 +30,9 @@ test("whatever a reader does comes back from the address", () => {
     positive: false,
     density: false,
     colour: "module",
+    ribbons: true,
+    isolated: 2,
+    picked: `1:${model.groups!.of[model.layers[1].start]}`,
     theme: "light",
     selected: model.find("fc1:7"),
     second: model.find("input:3,4"),
@@ -54,6 +57,7 @@ test("what an address cannot mean is passed over", () => {
     "#camera=1,2,0&top=1e9&sample=0x1&class=1.5&sample=",
     "#%E0%A4%A&&&==&id=%",
     "#to=fc1:1",
+    "#ribbons=maybe&only=99&part=9:0&part=0:0.1",
   ])
     assert.deepEqual(read(hash), initial, hash);
   assert.equal(read("#id=fc1:1&to=fc1:1").second, null);
@@ -95,7 +99,7 @@ test("the CSV holds the edges that are seen, strongest first", () => {
   const positive = [...values.order.subarray(0, 40)].filter((edge) => values.sign(edge) > 0);
   assert.equal(rows[0], "source,target,value,weight,kind");
   assert.equal(rows.length, positive.length + 1);
-  assert.deepEqual([...shownEdges(values, state)], positive);
+  assert.deepEqual([...shownEdges(model, values, state)], positive);
   const sizes = rows.slice(1).map((row) => Number(row.split(",").at(-3)));
   assert.ok(sizes.every((size, at) => size > 0 && (at === 0 || size <= sizes[at - 1])));
   const first = positive[0];

@@ -55,6 +55,8 @@ export interface Made {
   frames?: number[];
   keep?: number;
   modules?: number[];
+  groups?: string[];
+  ribbons?: boolean;
 }
 
 function blockData(made: Made, block: MadeBlock): BlockData {
@@ -209,6 +211,9 @@ export function makePage(made: Made): PageData {
     x: floats(x),
     y: floats(y),
     module: made.modules ? base64(Int16Array.from(made.modules)) : null,
+    groups: made.groups ?? null,
+    colour: made.modules && !flows ? "module" : "sign",
+    ribbons: made.ribbons ?? false,
     bias: biased ? floats(made.layers.flatMap((l) => l.bias ?? new Array<number>(l.size).fill(0))) : null,
     columns: [],
     layers,

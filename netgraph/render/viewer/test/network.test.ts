@@ -122,8 +122,9 @@ test("positions point down, modules are counted", () => {
   const model = createModel(page);
   const first = model.layers[0];
   assert.ok(model.y[first.start] < model.y[first.stop - 1], "the first row of an image stands on top");
-  assert.equal(model.modules, 4);
-  assert.equal(createModel(makePage(xor())).modules, 0);
+  assert.deepEqual(model.groups!.names, ["module 0", "module 1", "module 2", "module 3"]);
+  assert.equal(model.groups!.sizes.reduce((a, b) => a + b) + model.groups!.loose, model.n);
+  assert.equal(createModel(makePage(xor())).groups, null);
 });
 
 test("softmax shares add up to 1 and survive large numbers", () => {

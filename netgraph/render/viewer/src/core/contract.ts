@@ -31,6 +31,11 @@ export interface PageData {
   y: Base64;
   /** int16 module of each vertex, −1 for none; null: no modules. */
   module: Base64 | null;
+  /** Names of the groups by their numbers, where another column than `module` makes them; null: "module 3". */
+  groups: string[] | null;
+  /** The page opens with this colouring, and with ribbons between modules instead of edges. */
+  colour: "sign" | "module";
+  ribbons: boolean;
   /** float32 bias of each vertex (weights view); null: none. */
   bias: Base64 | null;
   /** Further vertex columns for the panel (pagerank …), float32, NaN where a vertex has none. */

@@ -1,5 +1,6 @@
 /** What the page knows of the graph, as drawing and reading need it. `network.ts` makes one from the page's data. */
 
+import type { Groups } from "./groups";
 import type { BlockData, LayerData, PageData, ViewName } from "./contract";
 
 export interface Layer extends Omit<LayerData, "labels"> {
@@ -109,7 +110,8 @@ export interface Model {
   x: Float32Array;
   y: Float32Array;
   module: Int16Array | null;
-  modules: number;
+  /** The modules, counted and named. */
+  groups: Groups | null;
   bias: Float32Array | null;
 
   layerOf(vertex: number): Layer;

@@ -3,6 +3,7 @@
 import { bytes, float32, int16 } from "./decode";
 import type { PageData } from "./contract";
 import { createFlows } from "./flows";
+import { groupsOf } from "./groups";
 import { createListing } from "./listing";
 import { createNames } from "./names";
 import type { Model, Sample } from "./model";
@@ -61,7 +62,7 @@ export function createModel(page: PageData): Model {
     x: float32(data.x, data.count),
     y: float32(data.y, data.count).map((y) => -y),
     module,
-    modules: module ? module.reduce((most, number) => Math.max(most, number + 1), 0) : 0,
+    groups: module && groupsOf(data, module),
     bias: data.bias === null ? null : float32(data.bias, data.count),
     layerOf: wiring.layerOf,
     blockOf: wiring.blockOf,

@@ -1,6 +1,7 @@
 /** The page's state, and who wants to know of a change. */
 
 import type { ViewName } from "./contract";
+import type { PartKey } from "./parts";
 
 export type Colour = "sign" | "module";
 export type Theme = "dark" | "light";
@@ -24,6 +25,15 @@ export interface State {
   /** The density of all edges behind the strongest. */
   density: boolean;
   colour: Colour;
+  /** Modules as bars with ribbons between them, instead of vertices and edges. */
+  ribbons: boolean;
+  /** The only group that is seen brightly; null: all. */
+  isolated: number | null;
+  /** Bar or ribbon under the pointer, and the one that was clicked. */
+  pointed: PartKey | null;
+  picked: PartKey | null;
+  /** What runs between the modules is added up for this reading. */
+  summed: boolean;
   theme: Theme;
   selected: number | null;
   /** Second vertex: the panel lists the paths between the two. */

@@ -4,6 +4,7 @@ import type { Model } from "../core/model";
 import type { Camera } from "../core/state";
 import type { Place } from "./frame";
 import { crowded, headingsOf, type Mode, roomAbove } from "./headingplan";
+import { gather } from "./gather";
 import { createPlace } from "./place";
 import { fitted, type Margins, marginsOf, projectionOf, type Size } from "./view";
 
@@ -26,24 +27,34 @@ const WAYS: readonly (readonly [Mode, number])[] = [
 ];
 const LAST = ["slanted", 0.7] as const;
 
-/** The first way of writing the names that leaves each its room; slanted ones take most of it. */
+/**
+ * The first way of writing the names that leaves each its room; slanted ones take most of it. `gathered`: modules as bars
+ * instead of vertices.
+ */
 export function arrange(
   model: Model,
   folded: ReadonlySet<number>,
   size: Size,
   names: number,
   context: CanvasRenderingContext2D,
+  gathered = false,
 ): Arrangement {
   const { output } = model;
   // Without inputs there are no bars, and names only where each has its line.
   const outputs = output !== null && (model.samples.length > 0 || (output.size > 0 && output.size <= LISTED));
   const attempt = ([mode, narrowest]: readonly [Mode, number]): Arrangement & { fits: boolean } => {
-    const margins: Margins = { ...marginsOf(outputs, names), top: roomAbove(context, model, mode) };
+    const margins: Margins = {
+      ...marginsOf(outputs, gathered ? 0 : names),
+      top: roomAbove(context, model, mode),
+    };
     // A slanted name leans over to the right of its column.
     if (mode === "slanted") margins.right = Math.max(margins.right, SLANTED_RIGHT);
     const width = Math.max(1, size.width - margins.left - margins.right);
     const height = Math.max(1, size.height - margins.top - margins.bottom);
-    const place = createPlace(model, folded, { aspect: width / height, narrowest });
+    const aspect = width / height;
+    const place = gathered
+      ? gather(model, model.groups!, aspect)
+      : createPlace(model, folded, { aspect, narrowest });
     const fit = fitted(place, size, margins);
     const seen = { context, model, place, zoom: fit.zoom, ...projectionOf(fit, size) };
     return { place, fit, fits: !crowded(seen, headingsOf(seen), mode) };

@@ -11,6 +11,7 @@ import { createDensity, type Density } from "./density";
 import { CRISP, CRISP_INK, createMass, MANY, type Mass, massInk } from "./mass";
 import type { Palette, Place } from "./frame";
 import { colourer, coloursOf, createStroker, crowding, inkOf, lookOf } from "./strokes";
+import { touching } from "../ui/reading";
 import { projectionOf, sameCamera, sameSize, type Size } from "./view";
 
 /** What the picture of the edges depends on. Objects are compared by identity. */
@@ -25,6 +26,8 @@ export interface Wanted {
   negative: boolean;
   density: boolean;
   colour: Colour;
+  /** Only edges that touch this group; null: all. */
+  isolated: number | null;
 }
 
 export interface Engine {
@@ -161,10 +164,10 @@ export function canvas(width: number, height: number): HTMLCanvasElement {
 }
 
 function startDensity(model: Model, wanted: Wanted): Density {
-  const { values, place, palette, size, camera, colour, positive, negative } = wanted;
+  const { values, place, palette, size, camera, colour } = wanted;
   const many = values.order.length > COARSE;
   const scale = many ? 0.5 : 1;
-  const signed = colour === "sign" || !model.module;
+  const signed = colour === "sign" || !model.groups;
   return createDensity({
     model,
     values,
@@ -175,21 +178,22 @@ function startDensity(model: Model, wanted: Wanted): Density {
     scale,
     channel: colourer(model, values, colour, palette.modules.length),
     colours: coloursOf(model, palette, colour),
-    shown: shows(values, positive, negative),
+    shown: shows(model, wanted),
     signed,
     neutral: palette.dim,
     strength: STRENGTH[many ? "many" : "few"][palette.dark ? 0 : 1],
   });
 }
 
-function shows(values: EdgeValues, positive: boolean, negative: boolean): (edge: number) => boolean {
-  if (positive && negative) return () => true;
+function shows(model: Model, { values, positive, negative, isolated }: Wanted): (edge: number) => boolean {
   if (!positive && !negative) return () => false;
-  return (edge) => values.sign(edge) < 0 === negative;
+  const seen = touching(model, isolated);
+  if (positive && negative) return seen;
+  return (edge) => values.sign(edge) < 0 === negative && seen(edge);
 }
 
 function strokeUntil(model: Model, shot: Shot, deadline: number): void {
-  const { values, palette, place, size, camera, colour, top, positive, negative } = shot.wanted;
+  const { values, palette, place, size, camera, colour, top } = shot.wanted;
   const count = Math.min(top, values.order.length);
   if (!shot.stroke) {
     const context = shot.lines.getContext("2d")!;
@@ -199,7 +203,7 @@ function strokeUntil(model: Model, shot: Shot, deadline: number): void {
     const colours = coloursOf(model, palette, colour);
     const strokes = { model, values, place, projection, colours, colourOf };
     const draw = createStroker(context, strokes);
-    const seen = shows(values, positive, negative);
+    const seen = shows(model, shot.wanted);
     const massed = count > MANY && colours.length === 2;
     const ink = massed ? Math.max(CRISP_INK, inkOf(count)) : inkOf(count);
     if (massed) shot.mass = createMass(shot.lines.width, shot.lines.height, size.ratio);
@@ -279,6 +283,7 @@ const sameDensity = (a: Wanted, b: Wanted): boolean =>
   a.positive === b.positive &&
   a.negative === b.negative &&
   a.colour === b.colour &&
+  a.isolated === b.isolated &&
   sameSize(a.size, b.size) &&
   sameCamera(a.camera, b.camera);
 
@@ -291,7 +296,8 @@ const sameContent = (a: Wanted, b: Wanted): boolean =>
   a.positive === b.positive &&
   a.negative === b.negative &&
   a.density === b.density &&
-  a.colour === b.colour;
+  a.colour === b.colour &&
+  a.isolated === b.isolated;
 
 const sameShot = (a: Wanted, b: Wanted): boolean =>
   sameContent(a, b) && sameSize(a.size, b.size) && sameCamera(a.camera, b.camera);

@@ -1,6 +1,7 @@
 /** What a drawing function is given: where things stand, which colours hold, and what is in focus. */
 
 import type { EdgeValues, Model, Reading } from "../core/model";
+import type { PartKey, Spot } from "../core/parts";
 import type { State } from "../core/state";
 import type { Ruler } from "./gaps";
 
@@ -10,6 +11,16 @@ export interface Box {
   width: number;
   height: number;
   folded: boolean;
+}
+
+/** What one group has in one layer, where modules are drawn instead of vertices. */
+export interface Bar extends Spot {
+  /** Vertices. */
+  size: number;
+  x: number;
+  y: number;
+  width: number;
+  height: number;
 }
 
 /** Where the edges of a block run between two columns: x of the source column's right and the target's left side. */
@@ -38,6 +49,8 @@ export interface Place {
   boxes: Box[];
   /** One a block. */
   routes: Route[];
+  /** Vertices are gathered to these; null: each stands by itself. */
+  bars: readonly Bar[] | null;
   /** From where the columns were laid out to where they stand. */
   ruler: Ruler;
   width: number;
@@ -58,6 +71,8 @@ export interface Palette {
   negative: Rgb;
   vertex: Rgb;
   modules: Rgb[];
+  /** Of vertices of no module. */
+  loose: Rgb;
 }
 
 export interface Frame {
@@ -92,6 +107,8 @@ export interface Stage {
   panBy(dx: number, dy: number): void;
   /** Vertex under a point of the window (client coordinates). */
   vertexAt(x: number, y: number): number | null;
+  /** Bar or ribbon under such a point. */
+  partAt(x: number, y: number): PartKey | null;
   /** Where a vertex stands in the stage, CSS pixels. */
   point(vertex: number): { x: number; y: number };
   /** The finished picture (all edges), `scale` times the size on screen. */

@@ -133,7 +133,8 @@ function overlapsDrawn(x: number, y: number, width: number, height: number): boo
 
 /** ▾ open, ▸ folded. */
 function drawMark(frame: Frame, x: number, y: number, folded: boolean): void {
-  const { context, palette } = frame;
+  const { context, palette, place } = frame;
+  if (place.bars) return; // bars are not folded
   context.fillStyle = css(palette.dim);
   context.beginPath();
   if (folded) {

@@ -2,7 +2,7 @@
 
 import type { Palette, Rgb } from "./frame";
 
-const MODULES = 8;
+const MODULES = 9;
 
 /** Reads the custom properties of the page as they hold now. */
 export function readPalette(): Palette {
@@ -22,6 +22,7 @@ export function readPalette(): Palette {
     negative: colour("negative"),
     vertex: colour("vertex"),
     modules: Array.from({ length: MODULES }, (_, index) => colour(`module-${index}`)),
+    loose: colour("module-none"),
   };
 }
 

@@ -52,6 +52,7 @@ export function createPlace(
     ...rows(model, x, y, half),
     boxes,
     routes,
+    bars: null,
     ruler,
     width,
     height: bottom,

@@ -1,5 +1,6 @@
 /** What the pointer does in the picture, beside moving it. */
 
+import type { PartKey } from "../core/parts";
 import type { Store } from "../core/state";
 import { headingAt } from "./headings";
 import { minimapAt } from "./minimap";
@@ -14,7 +15,10 @@ interface Surroundings {
     stageX: number;
     stageY: number;
   };
-  picker(): Picker;
+  /** null: modules are drawn instead of vertices. */
+  picker(): Picker | null;
+  /** Bar or ribbon at a point in stage units, where modules are drawn. */
+  part(stageX: number, stageY: number): PartKey | null;
   /** Stage units that a near miss may lie beside a square. */
   slack(): number;
   centre(x: number, y: number): void;
@@ -22,30 +26,33 @@ interface Surroundings {
 
 export function listen(
   canvas: HTMLCanvasElement,
-  { store, local, picker, slack, centre }: Surroundings,
+  { store, local, picker, part, slack, centre }: Surroundings,
 ): void {
   const find = (event: MouseEvent) => {
     const { x, y, stageX, stageY } = local(event);
-    if (minimapAt(x, y)) return { vertex: null, layer: null };
-    const vertex = picker().at(stageX, stageY, slack());
-    const layer = vertex === null ? (headingAt(x, y) ?? picker().bar(stageX, stageY, slack())) : null;
-    return { vertex, layer };
+    if (minimapAt(x, y)) return { vertex: null, layer: null, pointed: null };
+    const picks = picker();
+    if (!picks) return { vertex: null, layer: null, pointed: part(stageX, stageY) };
+    const vertex = picks.at(stageX, stageY, slack());
+    const layer = vertex === null ? (headingAt(x, y) ?? picks.bar(stageX, stageY, slack())) : null;
+    return { vertex, layer, pointed: null };
   };
 
   canvas.addEventListener("pointermove", (event) => {
     // While a button is held the picture is moved, and nothing else happens.
     if (event.buttons) return;
-    const { vertex, layer } = find(event);
-    canvas.style.cursor = vertex !== null || layer !== null ? "pointer" : "";
-    if (event.pointerType !== "touch") store.set({ hovered: vertex });
+    const { vertex, layer, pointed } = find(event);
+    canvas.style.cursor = vertex !== null || layer !== null || pointed !== null ? "pointer" : "";
+    if (event.pointerType !== "touch") store.set({ hovered: vertex, pointed });
   });
-  canvas.addEventListener("pointerleave", () => store.set({ hovered: null }));
+  canvas.addEventListener("pointerleave", () => store.set({ hovered: null, pointed: null }));
 
   canvas.addEventListener("click", (event) => {
     const { x, y } = local(event);
     const there = minimapAt(x, y);
     if (there) return centre(there.x, there.y);
-    const { vertex, layer } = find(event);
+    const { vertex, layer, pointed } = find(event);
+    if (!picker()) return store.set({ picked: pointed === store.state.picked ? null : pointed });
     if (layer !== null) return store.set({ folded: toggled(store.state.folded, layer), hovered: null });
     const { selected } = store.state;
     if (vertex !== null && event.shiftKey && selected !== null && selected !== vertex)

@@ -1,11 +1,14 @@
 /** One picture: edges, what is in focus, vertices, names, in the order in which they lie above each other. */
 
+import type { Groups } from "../core/groups";
 import type { EdgeValues, Model, Reading } from "../core/model";
+import { sumsOf } from "../core/sums";
 import type { Camera, State } from "../core/state";
 import type { Engine, Wanted } from "./engine";
 import { traceOf, traceOfEdges, type Trace } from "./focus";
 import type { Frame, Palette, Place } from "./frame";
 import { drawHeadings } from "./headings";
+import { drawModules } from "./modules";
 import { drawMinimap } from "./minimap";
 import { colourer, coloursOf, createStroker, lookOf } from "./strokes";
 import { projectionOf, type Size } from "./view";
@@ -26,8 +29,8 @@ export interface Scene {
 const FADED = 0.16;
 
 export function wantedOf({ state, values, place, palette, camera, size }: Scene): Wanted {
-  const { top, positive, negative, density, colour } = state;
-  return { values, place, palette, size, camera, top, positive, negative, density, colour };
+  const { top, positive, negative, density, colour, isolated } = state;
+  return { values, place, palette, size, camera, top, positive, negative, density, colour, isolated };
 }
 
 /** Edges and vertices in focus, found again only when what they depend on has changed. */
@@ -79,17 +82,52 @@ export function drawScene(
   trace: Trace | null,
   vertices: (frame: Frame) => void,
 ): void {
-  const { size, palette, camera } = scene;
+  const { size, camera } = scene;
+  clear(context, scene);
+  engine.paint(context, camera, size, trace ? FADED : 1);
+  if (trace) drawTrace(context, scene, trace);
+  finishScene(context, scene, litOf(scene, trace), vertices);
+}
+
+/** Modules and ribbons instead of vertices and edges. */
+export function drawGathered(context: CanvasRenderingContext2D, scene: Scene): void {
+  clear(context, scene);
+  finishScene(context, scene, null, (frame) => drawModules(frame, sumsOf(scene.values)));
+}
+
+/** Vertices that stay bright: those in focus, or of the isolated module; null: all. */
+export function litOf({ model, state }: Scene, trace: Trace | null): ReadonlySet<number> | null {
+  if (trace) return trace.vertices;
+  const { isolated } = state;
+  if (isolated === null || !model.groups) return null;
+  const known = alone.get(model.groups)?.get(isolated);
+  if (known) return known;
+  const lit = new Set<number>();
+  model.groups.of.forEach((group, vertex) => group === isolated && lit.add(vertex));
+  alone.set(model.groups, new Map([[isolated, lit]]));
+  return lit;
+}
+
+/** The vertices of the group that was isolated last. */
+const alone = new WeakMap<Groups, Map<number, ReadonlySet<number>>>();
+
+function clear(context: CanvasRenderingContext2D, { size, palette }: Scene): void {
   const [red, green, blue] = palette.background;
   context.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
   context.globalAlpha = 1;
   context.globalCompositeOperation = "source-over";
   context.fillStyle = `rgb(${red},${green},${blue})`;
   context.fillRect(0, 0, size.width, size.height);
-  engine.paint(context, camera, size, trace ? FADED : 1);
-  if (trace) drawTrace(context, scene, trace);
-  const frame = frameOf(context, scene, trace?.vertices ?? null);
-  for (const draw of [vertices, drawHeadings, drawMinimap]) {
+}
+
+function finishScene(
+  context: CanvasRenderingContext2D,
+  scene: Scene,
+  lit: ReadonlySet<number> | null,
+  body: (frame: Frame) => void,
+): void {
+  const frame = frameOf(context, scene, lit);
+  for (const draw of [body, drawHeadings, drawMinimap]) {
     context.save();
     draw(frame);
     context.restore();

@@ -2,7 +2,9 @@
 
 import type { EdgeValues, Model } from "../core/model";
 import type { State, Store } from "../core/state";
-import { readingOf, shownEdges } from "../ui/reading";
+import type { PartKey } from "../core/parts";
+import { sumsOf, summing } from "../core/sums";
+import { readingOf, ribboned, shownEdges, summable } from "../ui/reading";
 import { arrange } from "./arrange";
 import { createCamera, remembered } from "./camera";
 import { canvas as makeCanvas, createEngine } from "./engine";
@@ -13,8 +15,9 @@ import { createLoop } from "./loop";
 import { createMatrix } from "./matrix";
 import { roomForNames } from "./names";
 import { readPalette } from "./palette";
+import { partAt, ribbonsAt } from "./modules";
 import { listen } from "./pointer";
-import { createTracer, drawScene, frameOf, wantedOf, type Scene } from "./scene";
+import { createTracer, drawGathered, drawScene, frameOf, litOf, wantedOf, type Scene } from "./scene";
 import { spritesPending } from "./sprites";
 import { svgOf } from "./svg";
 import { drawVertices } from "./vertices";
@@ -52,8 +55,8 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   let size: Size = measure();
   const names = roomForNames(model);
   const arranged = remembered(
-    () => arrange(model, store.state.folded, size, names, context),
-    () => [store.state.folded, size.width, size.height],
+    () => arrange(model, store.state.folded, size, names, context, ribboned(model, store.state)),
+    () => [store.state.folded, size.width, size.height, ribboned(model, store.state)],
   );
   let { place } = arranged();
   let picker: Picker = createPicker(model, place);
@@ -73,8 +76,10 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     draw: () => draw(loop.moving ? MOVING_BUDGET : BUDGET),
     work(deadline) {
       if (store.state.view === "matrix") return false;
+      const adding = !summed(deadline);
+      if (place.bars) return adding;
       if (engine.work(deadline)) loop.frame();
-      return !engine.complete;
+      return adding || !engine.complete;
     },
     ended: () => settle(),
     rested: () => refresh(),
@@ -97,6 +102,18 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     },
   );
 
+  /** Adds up what runs between the modules, where that is wanted; false: there is more to add. */
+  function summed(deadline: number): boolean {
+    if (!summable(model, store.state)) return true;
+    const done = summing(model, values()).step(deadline);
+    if (store.state.summed !== done) store.set({ summed: done });
+    return done;
+  }
+
+  /** What is to be seen, is. */
+  const drawn = (): boolean =>
+    (place.bars !== null || engine.complete) && (!summable(model, store.state) || !!sumsOf(values()));
+
   function sceneOf(state: Readonly<State> = store.state): Scene {
     const reading = readingOf(state);
     return { model, state, reading, values: values(), place, palette, camera: camera.current(), size };
@@ -107,8 +124,9 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     if (!begun) return;
     delete root.dataset["complete"];
     if (store.state.view !== "matrix" && !loop.moving) {
-      engine.want(wantedOf(sceneOf()));
-      if (!engine.complete) loop.work();
+      if (!place.bars) engine.want(wantedOf(sceneOf()));
+      if (!drawn()) loop.work();
+      else summed(0);
     }
     loop.frame();
   }
@@ -120,6 +138,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     if (canvas.height !== Math.round(size.height * size.ratio))
       canvas.height = Math.round(size.height * size.ratio);
     if (store.state.view === "matrix") matrix.draw(palette, size.ratio);
+    else if (place.bars) drawGathered(context, sceneOf());
     else {
       const scene = sceneOf();
       const moving = loop.moving && budget < Infinity;
@@ -140,16 +159,17 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
   /** Says so when nothing more is going to change by itself. */
   function settle(): void {
     const matrixShown = store.state.view === "matrix";
-    if (!matrixShown && engine.complete) timings.complete ||= performance.now();
-    const done = matrixShown || (engine.complete && !spritesPending());
+    if (!matrixShown && drawn()) timings.complete ||= performance.now();
+    const done = matrixShown || (drawn() && (place.bars !== null || !spritesPending()));
     if (done && loop.idle) root.dataset["complete"] = "yes";
     else delete root.dataset["complete"];
   }
 
   function finish(): void {
     if (store.state.view !== "matrix") {
-      engine.want(wantedOf(sceneOf()));
-      while (!engine.complete) engine.work(Infinity);
+      summed(Infinity);
+      if (!place.bars) engine.want(wantedOf(sceneOf()));
+      while (!place.bars && !engine.complete) engine.work(Infinity);
     }
     draw(Infinity);
   }
@@ -164,6 +184,15 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     picker = createPicker(model, place);
   }
 
+  /** As much as the first frame has time for. */
+  function first(): void {
+    if (store.state.view === "matrix") return;
+    const deadline = performance.now() + FIRST;
+    if (place.bars) return void summed(deadline);
+    engine.want(wantedOf(sceneOf()));
+    engine.work(deadline);
+  }
+
   function resize(): void {
     // On paper the picture keeps the shape that it had on the screen.
     if (!begun || printing || window.matchMedia("print").matches) return;
@@ -173,34 +202,40 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     rearrange();
     // At once, edges and all: in a window of another shape everything stands elsewhere, and a canvas that is stretched
     // or empty until the next frame flickers.
-    engine.want(wantedOf(sceneOf()));
-    if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
+    first();
     draw(MOVING_BUDGET);
     refresh();
   }
 
   store.subscribe((state, changed) => {
     if (changed.has("theme")) repaint(state.theme === "dark");
-    if (changed.has("folded")) {
-      rearrange();
-    }
+    if (changed.has("folded") || changed.has("ribbons") || changed.has("view")) rearrange();
     if (changed.has("view")) grid.hidden = state.view !== "matrix";
     refresh();
   });
+  /** A point of the window in stage CSS pixels, and in stage units. */
+  function local(event: { clientX: number; clientY: number }) {
+    const { left, top } = canvas.getBoundingClientRect();
+    const [x, y] = [event.clientX - left, event.clientY - top];
+    const { x: cx, y: cy, zoom } = camera.current();
+    const stageX = (x - size.width / 2) / zoom + cx;
+    const stageY = (y - size.height / 2) / zoom + cy;
+    return { x, y, stageX, stageY };
+  }
   listen(canvas, {
     store,
-    local(event) {
-      const { left, top } = canvas.getBoundingClientRect();
-      const [x, y] = [event.clientX - left, event.clientY - top];
-      const { x: cx, y: cy, zoom } = camera.current();
-      const stageX = (x - size.width / 2) / zoom + cx;
-      const stageY = (y - size.height / 2) / zoom + cy;
-      return { x, y, stageX, stageY };
-    },
-    picker: () => picker,
+    local,
+    picker: () => (place.bars ? null : picker),
+    part: partUnder,
     slack: () => SLACK / camera.current().zoom,
     centre: camera.centre,
   });
+  /** Bar or ribbon at a point in stage units; null: none, or vertices are drawn. */
+  function partUnder(x: number, y: number): PartKey | null {
+    if (!place.bars) return null;
+    const ribbons = ribbonsAt(model, place, sumsOf(values()), store.state);
+    return partAt(context, place, ribbons, [x, y], SLACK / camera.current().zoom);
+  }
   new ResizeObserver(resize).observe(host);
   window.addEventListener("resize", resize);
   // Paper is light and fine, whatever the screen.
@@ -229,8 +264,7 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     begin() {
       size = measure();
       rearrange();
-      engine.want(wantedOf(sceneOf()));
-      if (store.state.view !== "matrix") engine.work(performance.now() + FIRST);
+      first();
       draw(BUDGET);
       begun = true;
       refresh();
@@ -248,11 +282,12 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     zoomBy: camera.zoomBy,
     panBy: camera.panBy,
     vertexAt(x, y) {
-      const { left, top } = canvas.getBoundingClientRect();
-      const { x: cx, y: cy, zoom } = camera.current();
-      const stageX = (x - left - size.width / 2) / zoom + cx;
-      const stageY = (y - top - size.height / 2) / zoom + cy;
-      return picker.at(stageX, stageY, SLACK / zoom);
+      const { stageX, stageY } = local({ clientX: x, clientY: y });
+      return place.bars ? null : picker.at(stageX, stageY, SLACK / camera.current().zoom);
+    },
+    partAt(x, y) {
+      const { stageX, stageY } = local({ clientX: x, clientY: y });
+      return partUnder(stageX, stageY);
     },
     point(vertex) {
       const { toX, toY } = projectionOf(camera.current(), size);
@@ -260,9 +295,14 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     },
     async picture(scale) {
       if (store.state.view === "matrix") return matrix.picture(palette, scale);
-      const state = { ...store.state, hovered: null };
+      const state = { ...store.state, hovered: null, pointed: null };
       const scene = { ...sceneOf(state), size: { ...size, ratio: scale } };
       const made = makeCanvas(size.width * scale, size.height * scale);
+      if (place.bars) {
+        summed(Infinity);
+        drawGathered(made.getContext("2d")!, scene);
+        return made;
+      }
       const own = createEngine(model);
       own.want(wantedOf(scene));
       while (!own.complete) own.work(Infinity);
@@ -274,8 +314,9 @@ export function createStage(host: HTMLElement, model: Model, store: Store): Begi
     svg() {
       if (store.state.view === "matrix") return matrix.svg(palette);
       const scene = sceneOf();
-      const lit = tracer(scene.values, scene.state)?.vertices ?? null;
-      return svgOf(frameOf(context, scene, lit), shownEdges(scene.values, scene.state));
+      summed(Infinity);
+      const lit = litOf(scene, tracer(scene.values, scene.state));
+      return svgOf(frameOf(context, scene, lit), shownEdges(model, scene.values, scene.state));
     },
     finish,
     timings,

@@ -99,14 +99,14 @@ export function lookOf(share: number, ink: number): Look {
   };
 }
 
-/** Number of an edge's colour: 0 positive, 1 negative; or its module, and `modules` for an edge between two. */
+/** Number of an edge's colour: 0 positive, 1 negative; or its module's, and `modules` for an edge between two. */
 export function colourer(
   model: Model,
   values: EdgeValues,
   colour: Colour,
   modules: number,
 ): (edge: number) => number {
-  const { module } = model;
+  const module = model.groups?.of;
   if (colour === "sign" || !module) return (edge) => (values.sign(edge) < 0 ? 1 : 0);
   return (edge) => {
     const own = module[model.source(edge)]!;
@@ -116,7 +116,7 @@ export function colourer(
 
 /** The colours that `colourer` numbers. */
 export function coloursOf(model: Model, palette: Palette, colour: Colour): Rgb[] {
-  if (colour === "sign" || !model.module) return [palette.positive, palette.negative];
+  if (colour === "sign" || !model.groups) return [palette.positive, palette.negative];
   return [...palette.modules, palette.dim];
 }
 

@@ -1,9 +1,11 @@
 /** What is seen, as a standalone SVG: edges as paths, vertices as squares or pictures, words as text. */
 
+import { sumsOf } from "../core/sums";
 import { viewTitle } from "../ui/reading";
 import type { Frame, Palette } from "./frame";
 import { drawHeadings } from "./headings";
 import { escaped, Markup, rounded } from "./markup";
+import { drawModules } from "./modules";
 import { colourer, coloursOf, course, crowding, inkOf, lookOf } from "./strokes";
 import { css, font, mix, shorten, widthOf, write } from "./text";
 import { drawVertices } from "./vertices";
@@ -16,8 +18,11 @@ const FADED = 0.16;
 export function svgOf(frame: Frame, edges: Uint32Array): string {
   const markup = new Markup(frame.context);
   const onPaper: Frame = { ...frame, context: markup.context };
-  drawEdges(onPaper, markup, edges);
-  drawVertices(onPaper, Infinity);
+  if (frame.place.bars) drawModules(onPaper, sumsOf(frame.values));
+  else {
+    drawEdges(onPaper, markup, edges);
+    drawVertices(onPaper, Infinity);
+  }
   drawHeadings(onPaper);
   drawFoot(onPaper);
   return standalone(markup, frame.width, frame.height + FOOT, frame.palette, titleOf(frame));
@@ -98,7 +103,10 @@ function drawFoot(frame: Frame): void {
   const keys: [string, string][] =
     state.colour === "module" && model.module
       ? [
-          [css(palette.modules[0] ?? palette.vertex), "edges inside a module have its colour"],
+          [
+            css(palette.modules[0] ?? palette.vertex),
+            `${frame.place.bars ? "ribbons" : "edges"} inside a module have its colour`,
+          ],
           [css(palette.dim), "between modules"],
         ]
       : [

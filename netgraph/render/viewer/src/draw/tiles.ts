@@ -3,6 +3,7 @@
 import type { Layer } from "../core/model";
 import type { Frame, Place, Rgb } from "./frame";
 import type { Lights } from "./lights";
+import { groupColour } from "./modules";
 import { TINTS, WHITE } from "./sprites";
 import { css, mix } from "./text";
 
@@ -10,6 +11,9 @@ import { css, mix } from "./text";
 const ALONE = 10;
 /** What stays of a vertex while another is in focus. */
 export const FADED = 0.28;
+
+/** Part of the module's colour in a pixel that shows its value, too. */
+const MIXED = 0.55;
 
 interface Tile {
   /** Its first vertex, and its place in stage units. */
@@ -93,9 +97,9 @@ function canvasOf(
   number: number,
 ): HTMLCanvasElement {
   const { palette, state, reading, model } = frame;
-  const coloured = state.colour === "module" && model.module;
+  const of = state.colour === "module" ? model.groups?.of : undefined;
   const lesioned = [...reading.lesioned].sort((a, b) => a - b).join(",");
-  const key = [layer.index, number, reading.sample, palette.dark, coloured ? 1 : 0, lesioned].join("|");
+  const key = [layer.index, number, reading.sample, palette.dark, of ? 1 : 0, lesioned].join("|");
   const known = canvases.get(key);
   if (known) return known;
   const { rows, columns } = tiles;
@@ -113,8 +117,8 @@ function canvasOf(
       const share = ((lights.activation[first + at] ?? low) - low) / (high - low);
       colour = colours[Math.round(255 * Math.min(1, Math.max(0, share || 0)))] ?? blank;
     }
-    const module = coloured ? (model.module?.[first + at] ?? -1) : -1;
-    if (module >= 0) colour = mix(colour, palette.modules[module % palette.modules.length] ?? colour, 0.55);
+    // Where there is no value to see, the module's colour stands alone.
+    if (of) colour = mix(colour, groupColour(palette, of[first + at] ?? -1), colour === blank ? 1 : MIXED);
     image.data.set([...colour, 255], 4 * at);
   }
   canvas.getContext("2d")?.putImageData(image, 0, 0);
@@ -169,6 +173,7 @@ export function brighten(frame: Frame, layer: Layer, lights: Lights): void {
   const { low, high } = lights.range(layer);
   const per = (layer.grid.at(-1) ?? 1) * (layer.grid.at(-2) ?? 1);
   const ramps = new Map<number, Rgb[]>();
+  const of = frame.state.colour === "module" ? frame.model.groups?.of : undefined;
   for (const vertex of lit ?? []) {
     if (vertex < layer.start || vertex >= layer.stop) continue;
     const share = high > low ? ((lights.activation?.[vertex] ?? low) - low) / (high - low) : 0;
@@ -177,7 +182,9 @@ export function brighten(frame: Frame, layer: Layer, lights: Lights): void {
     ramps.set(channel, colours);
     const colour = lights.activation ? colours[Math.round(255 * Math.min(1, Math.max(0, share || 0)))] : null;
     const half = (place.half[vertex] ?? 0) * frame.zoom;
-    context.fillStyle = css(colour ?? mix(palette.background, palette.vertex, 0.6));
+    const own = of && groupColour(palette, of[vertex] ?? -1);
+    const seen = colour && own ? mix(colour, own, MIXED) : (colour ?? own);
+    context.fillStyle = css(seen ?? mix(palette.background, palette.vertex, 0.6));
     context.fillRect(
       frame.toX(place.x[vertex] ?? 0) - half,
       frame.toY(place.y[vertex] ?? 0) - half,

@@ -14,6 +14,7 @@ import { drawOutputs } from "./outputs";
 import { NO_STRENGTH, strengthOf } from "./strength";
 import { type Sprite, spriteOf, startSprites } from "./sprites";
 import { css, mix } from "./text";
+import { groupColour } from "./modules";
 import { asTiles, brighten, drawTiles, FADED } from "./tiles";
 
 /** Pictures from this many pixels a side. */
@@ -22,9 +23,10 @@ const PICTURED = 8;
 const STEPS = 12;
 /** Faded vertices keep their border from this many pixels: one rectangle less for each of thousands. */
 const RINGED = 16;
-const FOOT = 3;
 /** From this many device pixels a side, squares stand on whole pixels. */
 const SNAPPED = 6;
+/** Width of a border that tells the module, of the side. */
+const RING = 0.12;
 /** Without activations, brightness tells strength; the weakest of a layer is not lost. */
 const WEAKEST = 0.2;
 
@@ -119,6 +121,7 @@ function collect(
   only: ReadonlySet<number> | null,
 ): void {
   const bright = lights.activation !== null && frame.reading.view !== "network";
+  const coloured = frame.state.colour === "module" && frame.model.groups !== null;
   const strength = bright ? NO_STRENGTH : strengthOf(frame.model);
   for (let vertex = layer.start; vertex < layer.stop; vertex++) {
     if (only && !only.has(vertex)) continue;
@@ -131,13 +134,24 @@ function collect(
       x,
       y,
       side,
-      border: side < 6 ? 0 : side < 14 ? 1 : bright ? Math.min(2.5, 1 + (side / 32) * share) : 1,
+      border:
+        side < 6
+          ? 0
+          : coloured && side >= PICTURED
+            ? wholePixels(RING * side, frame.ratio)
+            : side < 14
+              ? 1
+              : bright
+                ? Math.min(2.5, 1 + (side / 32) * share)
+                : 1,
       step: share > 0 ? 1 + Math.round(share * (STEPS - 1)) : 0,
       faded: frame.lit !== null && !frame.lit.has(vertex),
       sprite: null,
     });
   }
 }
+
+const wholePixels = (size: number, ratio: number): number => Math.max(1, Math.round(size * ratio)) / ratio;
 
 /** Fill and border of a step. */
 function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
@@ -153,6 +167,12 @@ function coloursOf(frame: Frame, step: number): { fill: Rgb; border: Rgb } {
   };
 }
 
+/** The module's colour, as it is where only weights are shown, else from faint to full by activation. */
+function moduleColours({ palette }: Frame, own: Rgb, share: number): { fill: Rgb; border: Rgb } {
+  const fill = mix(mix(palette.background, own, 0.25), own, share);
+  return { fill, border: own };
+}
+
 function drawSquares(frame: Frame, squares: Square[]): void {
   const { context, palette } = frame;
   const fade = (colour: Rgb, faded: boolean): Rgb =>
@@ -161,9 +181,19 @@ function drawSquares(frame: Frame, squares: Square[]): void {
   for (const square of squares)
     if (square.side >= PICTURED)
       square.sprite = spriteOf(frame, square.vertex, (square.side - 2 * square.border) * frame.ratio);
-  for (const [key, group] of grouped(squares, ({ step, faded }) => 2 * step + Number(faded))) {
-    const colours = coloursOf(frame, key >> 1);
+  const of = frame.state.colour === "module" ? frame.model.groups?.of : undefined;
+  const plain = frame.reading.view === "network" || !frame.model.samples.length;
+  // Colours repeat, so the groups of one colour are drawn together; 0: none.
+  const kinds = palette.modules.length + 1;
+  const kindOf = (group: number): number => (group < 0 ? 0 : 1 + (group % palette.modules.length));
+  const keyOf = ({ step, faded, vertex }: Square): number =>
+    2 * ((of && plain ? 0 : step) * kinds + (of ? kindOf(of[vertex]!) : 0)) + Number(faded);
+  for (const [key, group] of grouped(squares, keyOf)) {
     const faded = (key & 1) === 1;
+    const [step, kind] = [Math.floor((key >> 1) / kinds), (key >> 1) % kinds];
+    const colours = of
+      ? moduleColours(frame, groupColour(palette, kind - 1), plain ? 1 : step / STEPS)
+      : coloursOf(frame, step);
     context.fillStyle = css(fade(colours.border, faded));
     for (const { x, y, side, border, sprite } of group)
       if (border && !(faded && sprite && side < RINGED)) context.fillRect(x, y, side, side);
@@ -181,7 +211,6 @@ function drawSquares(frame: Frame, squares: Square[]): void {
     squares.filter(({ sprite, faded }) => sprite && !faded),
     1,
   );
-  if (frame.state.colour === "module") drawFeet(frame, squares, fade);
 }
 
 function grouped(squares: Square[], keyOf: (square: Square) => number): Map<number, Square[]> {
@@ -218,21 +247,4 @@ function drawPictures(frame: Frame, squares: Square[], alpha: number): void {
     context.drawImage(sheet, left, top, across, down, toX, toY, width, height);
   }
   context.globalAlpha = 1;
-}
-
-/** The module's colour under each vertex. */
-function drawFeet(frame: Frame, squares: Square[], fade: (colour: Rgb, faded: boolean) => Rgb): void {
-  const { context, model, palette } = frame;
-  if (!model.module || !palette.modules.length) return;
-  const { module } = model;
-  const count = palette.modules.length;
-  const within = squares.filter(({ vertex }) => module[vertex]! >= 0);
-  const keyOf = ({ vertex, faded }: Square): number => 2 * (module[vertex]! % count) + Number(faded);
-  for (const [key, group] of grouped(within, keyOf)) {
-    context.fillStyle = css(fade(palette.modules[key >> 1] ?? palette.vertex, (key & 1) === 1));
-    for (const { x, y, side } of group) {
-      const foot = Math.min(FOOT, Math.max(1, side * 0.35));
-      context.fillRect(x, y + side - foot, side, foot);
-    }
-  }
 }

@@ -2,9 +2,12 @@
 
 import type { ViewName } from "../core/contract";
 import type { Model } from "../core/model";
+import { groupName } from "../core/groups";
+import type { PartKey } from "../core/parts";
 import type { State, Store } from "../core/state";
 import type { Stage } from "../draw/frame";
 import { startingTarget, startingTop } from "./address";
+import { partLine } from "./modules";
 import { className, counted, percent } from "./format";
 import { readingOf, targetsOf, UNTRACED, viewsOf, viewTitle } from "./reading";
 
@@ -34,6 +37,12 @@ export interface Actions {
   fold(layer: number): void;
   toggle(what: "positive" | "negative" | "density" | "grouped"): void;
   colour(): void;
+  /** Ribbons between modules, or single edges. */
+  ribbons(): void;
+  /** Only this group is seen brightly, or again all. */
+  isolate(group: number): void;
+  /** A bar or ribbon of the picture of modules; null lets go. */
+  pick(part: PartKey | null): void;
   theme(): void;
   /** Tells those who listen rather than look. */
   announce(text: string): void;
@@ -87,7 +96,14 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       store.set({ top: Math.max(1, Math.min(Math.round(top), order.length)) });
     },
     select(vertex) {
-      store.set({ selected: vertex, second: null, hovered: null, traced: UNTRACED });
+      // Who asks for a vertex sees vertices.
+      store.set({
+        selected: vertex,
+        second: null,
+        hovered: null,
+        traced: UNTRACED,
+        ...(vertex === null ? {} : VERTICES),
+      });
       if (vertex !== null) stage.reveal(vertex);
     },
     second(vertex) {
@@ -113,7 +129,24 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
       store.set({ [what]: !store.state[what] });
     },
     colour() {
-      if (model.module) store.set({ colour: store.state.colour === "sign" ? "module" : "sign" });
+      const module = store.state.colour === "sign";
+      if (model.groups) store.set(module ? { colour: "module" } : { colour: "sign", ...VERTICES });
+    },
+    ribbons() {
+      if (!model.groups?.drawable) return;
+      const ribbons = !store.state.ribbons;
+      store.set(
+        ribbons ? { ribbons, colour: "module", selected: null, second: null, hovered: null } : VERTICES,
+      );
+      announce(ribbons ? "ribbons between modules" : "vertices and edges");
+    },
+    isolate(group) {
+      const isolated = store.state.isolated === group ? null : group;
+      store.set({ isolated, picked: null });
+      announce(isolated === null ? "all modules" : `${groupName(model.groups!, group)} alone`);
+    },
+    pick(part) {
+      store.set({ picked: part, pointed: null });
     },
     theme() {
       const theme = store.state.theme === "dark" ? "light" : "dark";
@@ -123,6 +156,8 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
     },
   };
   store.subscribe((state, changed) => {
+    if (changed.has("picked") && state.ribbons)
+      announce(state.picked === null ? "nothing selected" : partLine(model, state, state.picked));
     if (!changed.has("selected") && !changed.has("second")) return;
     if (state.selected === null) return announce("nothing selected");
     const name = model.name(state.selected);
@@ -132,6 +167,9 @@ export function createActions(model: Model, store: Store, stage: Stage, live: HT
   });
   return act;
 }
+
+/** Vertices by themselves again. */
+const VERTICES = { ribbons: false, picked: null, pointed: null };
 
 function toggled(set: ReadonlySet<number>, member: number): ReadonlySet<number> {
   const next = new Set(set);

@@ -7,8 +7,12 @@
 
 import type { ViewName } from "../core/contract";
 import type { Model } from "../core/model";
+import { partOf } from "../core/parts";
 import type { Camera, State, Store } from "../core/state";
 import { targetsOf, UNTRACED, viewsOf } from "./reading";
+
+/** What an address does not hold. */
+const PASSING: ReadonlySet<keyof State> = new Set(["hovered", "traced", "pointed", "summed"]);
 
 /** Edges that the slider starts with: what the page says, else as many as are still read as lines. */
 export function startingTop(model: Model, view: ViewName): number {
@@ -28,6 +32,7 @@ export function startingTarget(model: Model, sample: number): number {
 /** The state of a page that nobody has touched. */
 export function initialState(model: Model): State {
   const views = viewsOf(model);
+  const module = model.groups !== null && model.groups.count > 0;
   const view = views.includes(model.data.opens) ? model.data.opens : (views[0] ?? "network");
   return {
     view,
@@ -37,7 +42,12 @@ export function initialState(model: Model): State {
     positive: true,
     negative: true,
     density: true,
-    colour: "sign",
+    colour: module && model.data.colour === "module" ? "module" : "sign",
+    ribbons: module && model.data.ribbons && model.groups!.drawable,
+    isolated: null,
+    pointed: null,
+    picked: null,
+    summed: false,
     theme: startingTheme(model),
     selected: null,
     second: null,
@@ -76,7 +86,15 @@ export function parse(model: Model, hash: string, initial: State): Partial<State
   if (signs === "positive" || signs === "negative" || signs === "none")
     Object.assign(found, { positive: signs === "positive", negative: signs === "negative" });
   if (words.get("density") === "off") found.density = false;
-  if (words.get("colour") === "module" && model.module) found.colour = "module";
+  if (words.get("colour") === "sign") Object.assign(found, { colour: "sign", ribbons: false });
+  if (words.get("colour") === "module" && model.groups) found.colour = "module";
+  const ribbons = words.get("ribbons");
+  if (ribbons === "on" && model.groups?.drawable) Object.assign(found, { ribbons: true, colour: "module" });
+  if (ribbons === "off") found.ribbons = false;
+  const alone = whole(words.get("only"), (model.groups?.count ?? 0) - 1);
+  if (alone !== null) found.isolated = alone;
+  const part = words.get("part");
+  if (partOf(model, part)) found.picked = part;
   const theme = words.get("theme");
   if (theme === "dark" || theme === "light") found.theme = theme;
   const selected = vertex(model, words.get("id"));
@@ -111,6 +129,13 @@ export function hashOf(model: Model, state: Readonly<State>, initial: State): st
   write("signs", signs, !(state.positive && state.negative));
   write("density", "off", !state.density);
   write("colour", state.colour, state.colour !== initial.colour);
+  write(
+    "ribbons",
+    state.ribbons ? "on" : "off",
+    state.ribbons !== initial.ribbons && state.colour === "module",
+  );
+  write("only", state.isolated ?? "", state.isolated !== null);
+  write("part", state.picked ?? "", state.picked !== null);
   write("theme", state.theme, state.theme !== initial.theme);
   if (state.selected !== null) write("id", model.id(state.selected), true);
   if (state.second !== null) write("to", model.id(state.second), state.selected !== null);
@@ -140,7 +165,7 @@ export function keepAddress(model: Model, store: Store, initial: State): void {
     }
   };
   store.subscribe((_, changed) => {
-    const passing = [...changed].every((key) => key === "hovered" || key === "traced");
+    const passing = [...changed].every((key) => PASSING.has(key));
     if (!passing && !timer) timer = window.setTimeout(write, 150);
   });
   // Who walks on has said what the address is: a state that waits to be written would overwrite it.
@@ -149,7 +174,7 @@ export function keepAddress(model: Model, store: Store, initial: State): void {
     timer = 0;
   });
   window.addEventListener("hashchange", () => {
-    const kept = { hovered: null, traced: UNTRACED };
+    const kept = { hovered: null, traced: UNTRACED, pointed: null, summed: store.state.summed };
     store.set({ ...initial, ...parse(model, location.hash, initial), ...kept });
   });
 }

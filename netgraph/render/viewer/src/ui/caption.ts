@@ -1,14 +1,17 @@
 /** A saved picture says by itself what it shows: title above, what the colours mean below. */
 
+import { groupColour } from "../draw/modules";
 import { readPalette } from "../draw/palette";
 import type { Rgb } from "../draw/frame";
 import type { Page } from "./actions";
 import { count } from "./format";
-import { QUANTITY, readingOf, shownEdges, shownView, viewTitle } from "./reading";
+import { QUANTITY, readingOf, ribboned, shownEdges, shownView, viewTitle } from "./reading";
 
 const TOP = 46;
 const BOTTOM = 28;
 const MARGIN = 16;
+/** Modules whose names there is room for. */
+const MODULES = 9;
 const FAMILY = 'ui-sans-serif, system-ui, "DejaVu Sans", sans-serif';
 
 export function captioned(
@@ -39,19 +42,30 @@ export function captioned(
   write(model.data.title, MARGIN, 22, palette.text, "600 15px");
   const values = model.values(readingOf(state));
   const shown =
-    state.view === "matrix"
+    state.view === "matrix" || ribboned(model, state)
       ? ""
-      : ` · top ${count(shownEdges(values, state).length)} of ${count(values.order.length)} edges`;
+      : ` · top ${count(shownEdges(model, values, state).length)} of ${count(values.order.length)} edges`;
   write(`${viewTitle(model, state)}${shown} · ${model.data.summary}`, MARGIN, 39, palette.dim, "400 12px");
 
   let x = MARGIN;
-  for (const [colour, word] of [
-    [palette.positive, "above 0"],
-    [palette.negative, "below 0"],
-  ] as const) {
+  const quantity = QUANTITY[shownView(state)];
+  const lines = ribboned(model, state) ? "ribbon" : "edge";
+  const keys: [Rgb, string][] =
+    state.colour === "module" && state.view !== "matrix" && model.groups
+      ? [
+          ...model.groups.names
+            .slice(0, MODULES)
+            .map((name, at): [Rgb, string] => [groupColour(palette, at), name]),
+          [palette.dim, `${lines} between two`],
+        ]
+      : [
+          [palette.positive, `${quantity} above 0`],
+          [palette.negative, `${quantity} below 0`],
+        ];
+  for (const [colour, words] of keys) {
     context.fillStyle = css(colour);
     context.fillRect(x, height - 14, 22, 3);
-    x = write(`${QUANTITY[shownView(state)]} ${word}`, x + 28, height - 9, palette.dim, "400 12px") + 22;
+    x = write(words, x + 28, height - 9, palette.dim, "400 12px") + 22;
   }
   return canvas;
 }

@@ -1,11 +1,21 @@
 /** The bar at the top: which view, how many edges, which signs and colours. */
 
 import type { ViewName } from "../core/contract";
+import { groupName } from "../core/groups";
 import type { State } from "../core/state";
 import type { Page } from "./actions";
 import { button, element, press } from "./dom";
 import { className, count, percent } from "./format";
-import { QUANTITIES, QUANTITY, readingOf, shownEdges, shownView, targetsOf, viewsOf } from "./reading";
+import {
+  QUANTITIES,
+  QUANTITY,
+  readingOf,
+  ribboned,
+  shownEdges,
+  shownView,
+  targetsOf,
+  viewsOf,
+} from "./reading";
 
 const VIEWS: Record<ViewName, { name: string; title: string }> = {
   circuit: { name: "circuit for", title: "which edges made this answer: attribution" },
@@ -25,6 +35,16 @@ const SHOWN: Record<State["matrixOf"], string> = {
 const MOST_LINES = 30_000;
 const STEPS = 1000;
 
+/** What no control shows. */
+const PASSING: ReadonlySet<keyof State> = new Set([
+  "hovered",
+  "traced",
+  "camera",
+  "pointed",
+  "picked",
+  "summed",
+]);
+
 /** A part of the bar, and how it follows the state. */
 interface Control {
   host: HTMLElement;
@@ -36,7 +56,7 @@ export function createControls(page: Page, host: HTMLElement, tools: HTMLElement
   host.append(...controls.map((control) => control.host), element("div", { class: "tools" }, ...tools));
   const update = (state: Readonly<State>): void => controls.forEach((control) => control.update(state));
   page.store.subscribe((state, changed) => {
-    if ([...changed].some((key) => key !== "hovered" && key !== "traced" && key !== "camera")) update(state);
+    if ([...changed].some((key) => !PASSING.has(key))) update(state);
   });
   update(page.store.state);
 }
@@ -122,15 +142,23 @@ function slider({ model, store, act }: Page): Control {
   return {
     host,
     update(state) {
-      host.hidden = state.view === "matrix";
+      host.hidden = state.view === "matrix" || ribboned(model, state);
       if (host.hidden) return;
       const values = model.values(readingOf(state));
       most = Math.max(1, Math.min(values.order.length, MOST_LINES));
       const top = Math.min(state.top, values.order.length);
       if (edgesAt(Number(input.value), most) !== top) input.value = String(placeOf(top, most));
-      const shown = shownEdges(values, store.state);
+      const shown = shownEdges(model, values, store.state);
       const quantity = QUANTITY[shownView(state)];
-      const signs = state.positive ? "+ only: " : state.negative ? "− only: " : "neither sign: ";
+      const alone = state.isolated === null ? "" : `${groupName(model.groups!, state.isolated)}: `;
+      const both = state.positive && state.negative;
+      const signs = both
+        ? alone
+        : state.positive
+          ? "+ only: "
+          : state.negative
+            ? "− only: "
+            : "neither sign: ";
       const part = shown.length === top ? "" : `${signs}${count(shown.length)} · `;
       const every = model.blocks.every((block) => block.whole)
         ? values.order.length
@@ -199,14 +227,29 @@ function looks({ model, act }: Page): Control {
   const density = button("density", () => act.toggle("density"), {
     title: "the haze behind the lines: all edges together (d)",
   });
-  const colour = button("", () => act.colour(), { title: "colour by sign or by module (m)" });
-  const host = element("div", { class: "pair" }, density, model.module ? colour : null);
+  const colour = button("", () => act.colour(), {
+    class: "colour",
+    title: "colour by sign or by module (m)",
+  });
+  const ribbons = button("modules", () => act.ribbons(), {
+    title: "modules as bars with ribbons between them, instead of vertices and edges (r)",
+  });
+  const { groups } = model;
+  const host = element(
+    "div",
+    { class: "pair" },
+    density,
+    groups && colour,
+    groups?.drawable ? ribbons : null,
+  );
   return {
     host,
     update(state) {
       host.hidden = state.view === "matrix";
+      density.hidden = ribboned(model, state);
       press(density, state.density);
-      colour.textContent = state.colour === "sign" ? "colour: sign" : "colour: modules";
+      press(ribbons, state.ribbons);
+      colour.textContent = state.colour === "sign" ? "by sign" : "by module";
     },
   };
 }

@@ -1,7 +1,8 @@
 /** What the keys do: one table, which the page obeys and the about box shows. */
 
 import type { Page } from "./actions";
-import { QUANTITIES, readingOf, UNTRACED, viewsOf } from "./reading";
+import { QUANTITIES, readingOf, ribboned, UNTRACED, viewsOf } from "./reading";
+import { alongBars, alongRibbon } from "./modules";
 import { strongest } from "./rows";
 
 export interface Key {
@@ -22,14 +23,14 @@ export const KEYS: readonly Key[] = [
   {
     keys: ["ArrowUp", "ArrowDown"],
     name: "↑ ↓",
-    does: "walk along the layer",
+    does: "walk along the layer, or its modules",
     picture: true,
     act: alongLayer,
   },
   {
     keys: ["ArrowLeft", "ArrowRight"],
     name: "← →",
-    does: "walk along the strongest edge in or out",
+    does: "walk along the strongest edge (or ribbon) in or out",
     picture: true,
     act: alongEdge,
   },
@@ -62,6 +63,12 @@ export const KEYS: readonly Key[] = [
   { keys: ["d"], name: "d", does: "density of all edges", act: ({ act }) => act.toggle("density") },
   { keys: ["m"], name: "m", does: "colour by sign or by module", act: ({ act }) => act.colour() },
   {
+    keys: ["r"],
+    name: "r",
+    does: "ribbons between modules, or vertices and edges",
+    act: ({ act }) => act.ribbons(),
+  },
+  {
     keys: ["p"],
     name: "p",
     does: "paths one by one, or by hidden route",
@@ -81,7 +88,9 @@ export const KEYS: readonly Key[] = [
 ];
 
 /** Up and down go by place: down a column of the layer, then on to the next column. */
-function alongLayer({ model, store, act }: Page, key: string): void {
+function alongLayer(page: Page, key: string): void {
+  const { model, store, act } = page;
+  if (ribboned(model, store.state)) return alongBars(page, key === "ArrowDown" ? 1 : -1);
   const from = store.state.selected ?? store.state.hovered;
   if (from === null) return act.select(start(model, store.state.target));
   const layer = model.layerOf(from);
@@ -91,7 +100,9 @@ function alongLayer({ model, store, act }: Page, key: string): void {
   act.select(order[Math.max(0, Math.min(order.length - 1, place))]);
 }
 
-function alongEdge({ model, store, act }: Page, key: string): void {
+function alongEdge(page: Page, key: string): void {
+  const { model, store, act } = page;
+  if (ribboned(model, store.state)) return alongRibbon(page, key === "ArrowRight");
   const from = store.state.selected ?? store.state.hovered;
   if (from === null) return act.select(start(model, store.state.target));
   const onward = key === "ArrowRight";
@@ -151,12 +162,15 @@ function fold({ model, store, act }: Page): void {
 }
 
 function take({ store, act }: Page): void {
-  const { hovered } = store.state;
+  const { hovered, pointed } = store.state;
   if (hovered !== null) act.select(hovered);
+  else if (pointed !== null) act.pick(pointed);
 }
 
 function letGo({ store, act }: Page): void {
   if (store.state.second !== null) act.second(null);
   else if (store.state.selected !== null) act.select(null);
-  else store.set({ hovered: null, traced: UNTRACED });
+  else if (store.state.picked !== null) store.set({ picked: null });
+  else if (store.state.isolated !== null) store.set({ isolated: null });
+  else store.set({ pointed: null, hovered: null, traced: UNTRACED });
 }

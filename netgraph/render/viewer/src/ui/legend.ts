@@ -1,12 +1,13 @@
 /** Every colour, width, border and picture of the view at hand, explained. */
 
 import type { EdgeValues, Layer, Model } from "../core/model";
+import type { Groups } from "../core/groups";
 import type { State } from "../core/state";
 import { inkOf, lookOf } from "../draw/strokes";
 import type { Page } from "./actions";
-import { drawing, element } from "./dom";
-import { className, number } from "./format";
-import { QUANTITY, readingOf, shownView } from "./reading";
+import { button, drawing, element } from "./dom";
+import { className, count, counted, number } from "./format";
+import { QUANTITY, readingOf, ribboned, shownView } from "./reading";
 
 type Row = { mark: SVGSVGElement | HTMLElement; text: string };
 
@@ -21,8 +22,14 @@ const READ: ReadonlySet<keyof State> = new Set([
   "second",
   "block",
   "matrixOf",
+  "ribbons",
+  "isolated",
 ]);
 const MARK = [34, 16] as const;
+/** Of modules; then they repeat. */
+const COLOURS = 9;
+/** Modules that have a row: the largest. */
+const ROWS = 200;
 
 export function createLegend(page: Page, host: HTMLElement): void {
   const body = element("div");
@@ -34,7 +41,16 @@ export function createLegend(page: Page, host: HTMLElement): void {
   );
   details.open = true;
   host.append(details);
-  const write = (state: Readonly<State>): void => body.replaceChildren(...legend(page, state));
+  const write = (state: Readonly<State>): void => {
+    const focused = document.activeElement;
+    const key = focused instanceof HTMLElement && body.contains(focused) ? focused.dataset["key"] : undefined;
+    const scrolled = body.querySelector(".modules")?.scrollTop ?? 0;
+    body.replaceChildren(...legend(page, state));
+    const list = body.querySelector(".modules");
+    if (list) list.scrollTop = scrolled;
+    // Whoever isolated a module by key stays on its row.
+    if (key) body.querySelector<HTMLElement>(`[data-key="${key}"]`)?.focus({ preventScroll: true });
+  };
   page.store.subscribe((state, changed) => {
     if ([...changed].some((key) => READ.has(key))) write(state);
   });
@@ -44,15 +60,18 @@ export function createLegend(page: Page, host: HTMLElement): void {
 function legend(page: Page, state: Readonly<State>): HTMLElement[] {
   const values = page.model.values(readingOf(state));
   if (state.view === "matrix") return [group("Cells", cells(page, state))];
-  return [group("Edges", edges(page, state, values)), group("Vertices", vertices(page, state))];
+  const { groups } = page.model;
+  const rows = groups && state.colour === "module" ? [modules(page, groups, state)] : [];
+  if (ribboned(page.model, state)) return [...rows, group("Ribbons", ribbons(page, state))];
+  return [...rows, group("Edges", edges(page, state, values)), group("Vertices", vertices(page, state))];
 }
 
 function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row[] {
   const rows: Row[] = [];
   const target = className(model, state.target);
-  const byModule = state.colour === "module" && model.module !== null;
+  const byModule = state.colour === "module" && model.groups !== null;
   if (byModule) {
-    rows.push({ mark: swatches(model.modules), text: "inside a module: its colour" });
+    rows.push({ mark: swatches(model.groups!.count), text: "inside a module: its colour" });
     rows.push({ mark: line("dim", 2), text: "between two modules" });
   } else {
     const words: Record<State["matrixOf"], [string, string]> = {
@@ -86,12 +105,76 @@ function edges({ model }: Page, state: Readonly<State>, values: EdgeValues): Row
   return rows;
 }
 
+/** A row a module, which isolates it. */
+function modules({ act }: Page, groups: Groups, state: Readonly<State>): HTMLElement {
+  const order = [...groups.names.keys()];
+  if (order.length > ROWS) {
+    order.sort((a, b) => groups.sizes[b] - groups.sizes[a] || a - b).length = ROWS;
+    order.sort((a, b) => a - b);
+  }
+  const list = element("ul", { class: "modules" });
+  for (const at of order) {
+    const name = groups.names[at];
+    const made = button(
+      "",
+      () => act.isolate(at),
+      {
+        class: "row module",
+        key: `module:${at}`,
+        title: state.isolated === at ? "show all modules" : `only ${name}`,
+      },
+      state.isolated === at,
+    );
+    made.append(
+      drawing([12, 12], ["rect", { width: 12, height: 12, rx: 2, class: `fill-module-${at % COLOURS}` }]),
+      element("span", { class: "name", text: name }),
+      element(
+        "span",
+        { class: "value", text: count(groups.sizes[at]) },
+        element("span", { class: "unseen", text: groups.sizes[at] === 1 ? " vertex" : " vertices" }),
+      ),
+    );
+    list.append(element("li", {}, made));
+  }
+  const rest: string[] = [];
+  if (order.length < groups.count) rest.push(`${count(groups.count - order.length)} smaller ones`);
+  if (groups.loose) rest.push(`${counted(groups.loose, "vertex", "vertices")} in no module (grey)`);
+  if (groups.count > COLOURS) rest.push("colours repeat after the ninth");
+  return element(
+    "section",
+    {},
+    element("h3", { text: `Modules · ${count(groups.count)}` }),
+    list,
+    rest.length ? element("p", { class: "dim", text: rest.join(" · ") }) : null,
+  );
+}
+
+function ribbons({ model }: Page, state: Readonly<State>): Row[] {
+  const quantity = QUANTITY[shownView(state)];
+  const rows: Row[] = [
+    { mark: barsMark(), text: "bar: what a module has in a layer, as high as it has vertices there" },
+    { mark: ribbonMark("fill-module-4"), text: "ribbon inside a module: its colour" },
+    { mark: ribbonMark("fill-dim"), text: "between two modules" },
+    {
+      mark: element("span", { class: "mark" }),
+      text: `width at the middle: Σ|${quantity}|, as a share of all between its two layers`,
+    },
+  ];
+  if (model.blocks.some((block) => !block.whole))
+    rows.push({
+      mark: element("span", { class: "mark" }),
+      text: "sums are of the edges that the page holds, the strongest",
+    });
+  if (arcs(model.blocks)) rows.push({ mark: arc(), text: "arc: skips the layers above it, drawn narrower" });
+  return rows;
+}
+
 function vertices({ model }: Page, state: Readonly<State>): Row[] {
   const rows: Row[] = [];
   const sampled = model.samples.length > 0;
   const reads = state.view === "circuit" || state.view === "input";
   const maps = (model.data.samples[0]?.maps.length ?? 0) > 0;
-  const byModule = state.colour === "module" && model.module !== null;
+  const byModule = state.colour === "module" && model.groups !== null;
   if (model.layers.some((layer) => layer.image) && sampled)
     rows.push({
       mark: element("span", { class: "mark shades" }),
@@ -99,7 +182,7 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
     });
   if (sampled && reads)
     rows.push({ mark: ringed(), text: "strong border, strong fill: large |activation| within its layer" });
-  if (!sampled || !reads)
+  if ((!sampled || !reads) && !byModule)
     rows.push({
       mark: element("span", { class: "mark strengths" }),
       text: "fill: Σ|weight| into the vertex, least to most of its layer",
@@ -124,7 +207,7 @@ function vertices({ model }: Page, state: Readonly<State>): Row[] {
       text: state.view === "circuit" ? `${bar}; blue: the class looked at` : bar,
     });
   }
-  if (byModule) rows.push({ mark: foot(), text: "foot: the vertex’s module" });
+  if (byModule) rows.push({ mark: framed(), text: "fill, or frame of a picture: the vertex’s module" });
   if (state.lesioned.size) rows.push({ mark: cross(), text: "crossed out: held at 0" });
   if (sampled && model.output && model.samples.some(({ label }) => label !== null))
     rows.push({ mark: tick(), text: "tick: the true class" });
@@ -190,7 +273,7 @@ function arc(): SVGSVGElement {
 }
 
 function swatches(modules: number): SVGSVGElement {
-  const shown = Math.min(8, Math.max(1, modules));
+  const shown = Math.min(COLOURS, Math.max(1, modules));
   const width = 34 / shown;
   return drawing(
     MARK,
@@ -212,8 +295,13 @@ const square = (
 
 const ringed = (): SVGSVGElement =>
   drawing(MARK, square({ class: "fill-vertex" }), square({ class: "stroke-text", "stroke-width": 2 }));
-const foot = (): SVGSVGElement =>
-  drawing(MARK, square({ class: "fill-vertex" }), square({ y: 11, height: 3, class: "fill-module-1" }));
+const framed = (): SVGSVGElement =>
+  drawing(
+    MARK,
+    square({ x: 2, class: "fill-module-3" }),
+    square({ x: 20, class: "fill-module-3" }),
+    square({ x: 22.5, y: 4.5, width: 7, height: 7, class: "fill-line" }),
+  );
 const cross = (): SVGSVGElement =>
   drawing(MARK, square({ class: "fill-vertex" }), [
     "path",
@@ -242,6 +330,15 @@ const ports = (): SVGSVGElement =>
     ["rect", { x: 11, y: 4, width: 8, height: 8, class: "fill-vertex" }],
     ["path", { d: "M19 6C26 6 27 2 33 2M19 10C26 10 27 14 33 14", class: "stroke-text" }],
   );
+
+const barsMark = (): SVGSVGElement =>
+  drawing(
+    MARK,
+    ["rect", { x: 14, y: 0, width: 6, height: 9, class: "fill-module-4" }],
+    ["rect", { x: 14, y: 11, width: 6, height: 5, class: "fill-module-3" }],
+  );
+const ribbonMark = (colour: string): SVGSVGElement =>
+  drawing(MARK, ["path", { d: "M1 1C17 1 17 7 33 7V14C17 14 17 8 1 8Z", class: colour }]);
 
 const barMark = (): SVGSVGElement =>
   drawing(

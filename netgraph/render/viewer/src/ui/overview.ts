@@ -8,7 +8,8 @@ import { answer } from "./answer";
 import { button, element, section } from "./dom";
 import { className, number, percent, summed } from "./format";
 import { lesionEffect } from "./lesions";
-import { aimOf, QUANTITY, readingOf, shownView } from "./reading";
+import { modulesTold } from "./modules";
+import { aimOf, QUANTITY, readingOf, ribboned, shownView, summable } from "./reading";
 import { columnsTold } from "./telling";
 import { pathButton, pathRows, strongest } from "./rows";
 
@@ -26,6 +27,8 @@ export function overview(page: Page, state: Readonly<State>): HTMLElement[] {
   parts.push(...model.data.notes.map((note) => element("p", { class: "note", text: note })));
   if (model.samples.length) parts.push(answer(page, state));
   if (state.lesioned.size) parts.push(lesionEffect(page, state));
+  if (summable(model, state)) parts.push(...modulesTold(page, state));
+  if (ribboned(model, state)) return parts;
   if (state.view === "circuit") parts.push(...why(page, state));
   else if (model.m) parts.push(strongestEdges(page, state));
   parts.push(layers(page, state));

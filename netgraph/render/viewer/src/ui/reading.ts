@@ -47,14 +47,30 @@ export function targetsOf(model: Model, sample: number): number[] {
 }
 
 /** Edges that are drawn crisply, strongest first: of the strongest `top` those whose sign is switched on. */
-export function shownEdges(values: EdgeValues, state: Readonly<State>): Uint32Array {
+export function shownEdges(model: Model, values: EdgeValues, state: Readonly<State>): Uint32Array {
   const strongest = values.order.subarray(0, state.top);
-  if (state.positive && state.negative) return strongest;
+  if (state.positive && state.negative && state.isolated === null) return strongest;
+  const seen = touching(model, state.isolated);
   return strongest.filter((edge) => {
     const sign = values.sign(edge);
-    return (sign > 0 && state.positive) || (sign < 0 && state.negative);
+    return ((sign > 0 && state.positive) || (sign < 0 && state.negative)) && seen(edge);
   });
 }
+
+/** Which edges touch a group; null: all are meant. */
+export function touching(model: Model, group: number | null): (edge: number) => boolean {
+  const of = model.groups?.of;
+  if (group === null || !of) return () => true;
+  return (edge) => of[model.source(edge)] === group || of[model.target(edge)] === group;
+}
+
+/** Modules and ribbons are drawn instead of vertices and edges. */
+export const ribboned = (model: Model, { ribbons, view }: Readonly<State>): boolean =>
+  ribbons && view !== "matrix" && (model.groups?.drawable ?? false);
+
+/** What runs between the modules is wanted: the ribbons, or the numbers beside the legend. */
+export const summable = (model: Model, { view, colour }: Readonly<State>): boolean =>
+  colour === "module" && view !== "matrix" && (model.groups?.drawable ?? false);
 
 /** What the flows of the circuit add up to, and its name: the output as a rule, or what the frame was made for. */
 export function aimOf(model: Model, state: Readonly<State>): { value: number; name: string } {

@@ -68,7 +68,7 @@ export function createSave(page: Page, initial: State): HTMLElement {
 export function csv(model: Model, state: Readonly<State>): string {
   const values = model.values(readingOf(state));
   const rows = ["source,target,value,weight,kind"];
-  for (const edge of shownEdges(values, state))
+  for (const edge of shownEdges(model, values, state))
     rows.push(
       [
         field(model.id(model.source(edge))),

@@ -4,7 +4,8 @@ import type { State } from "../core/state";
 import type { Page } from "./actions";
 import { element } from "./dom";
 import { className, number, signed } from "./format";
-import { readingOf, shownView } from "./reading";
+import { partTold } from "./modules";
+import { readingOf, ribboned, shownView } from "./reading";
 
 const AWAY = 14;
 
@@ -20,9 +21,10 @@ export function createTip({ model, store, stage }: Page, host: HTMLElement, main
 
   const place = (): void => {
     const { hovered } = store.state;
-    if (host.hidden || hovered === null) return;
+    if (host.hidden) return;
     const frame = main.getBoundingClientRect();
-    const at = pointer ?? { x: frame.left + stage.point(hovered).x, y: frame.top + stage.point(hovered).y };
+    const { x, y } = hovered === null ? { x: frame.width / 2, y: 60 } : stage.point(hovered);
+    const at = pointer ?? { x: frame.left + x, y: frame.top + y };
     const { offsetWidth: width, offsetHeight: height } = host;
     const right = at.x + AWAY + width < innerWidth;
     const below = at.y + AWAY + height < innerHeight;
@@ -31,7 +33,17 @@ export function createTip({ model, store, stage }: Page, host: HTMLElement, main
   };
   const show = (state: Readonly<State>): void => {
     const { hovered } = state;
-    host.hidden = hovered === null;
+    // What is pointed at from the panel is told there.
+    const part = pointer && ribboned(model, state) ? state.pointed : null;
+    host.hidden = hovered === null && part === null;
+    if (part !== null) {
+      const [name, ...told] = partTold(model, state, part);
+      host.replaceChildren(
+        element("strong", { text: name! }),
+        ...told.map((text) => element("span", { text })),
+      );
+      return place();
+    }
     if (hovered === null) return;
     const [name, id] = [model.name(hovered), model.id(hovered)];
     const layer = model.layerOf(hovered).name;
@@ -51,6 +63,13 @@ export function createTip({ model, store, stage }: Page, host: HTMLElement, main
     place();
   };
   store.subscribe((state, changed) => {
-    if (changed.has("hovered") || changed.has("lesioned") || changed.has("sample")) show(state);
+    if (
+      changed.has("hovered") ||
+      changed.has("pointed") ||
+      changed.has("ribbons") ||
+      changed.has("lesioned") ||
+      changed.has("sample")
+    )
+      show(state);
   });
 }

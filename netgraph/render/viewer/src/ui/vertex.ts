@@ -1,6 +1,7 @@
 /** The panel while a vertex is selected: what it is, what it sees, and its strongest edges. */
 
 import type { Reading } from "../core/model";
+import { groupName } from "../core/groups";
 import type { State } from "../core/state";
 import { readPalette } from "../draw/palette";
 import type { Page } from "./actions";
@@ -62,8 +63,9 @@ function facts({ model }: Page, state: Readonly<State>, vertex: number, reading:
   }
   const bias = model.bias?.[vertex] ?? NaN;
   if (Number.isFinite(bias)) add("bias", signed(bias));
-  const module = model.module?.[vertex] ?? -1;
-  if (module >= 0) add("module", String(module));
+  const group = model.groups?.of[vertex] ?? -1;
+  if (group >= 0)
+    add("module", model.data.groups ? groupName(model.groups!, group) : String(model.module![vertex]));
   for (const { name, values } of columnsOf(model)) {
     const value = values[vertex] ?? NaN;
     if (!Number.isNaN(value)) add(name, number(value));
