@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from canvas_reading import Page, numbers
 from demo_digits import held_out, network
@@ -26,6 +27,21 @@ def test_canvas_modules_and_networks_are_drawn() -> None:
     assert ng.render(net).vertices == net.graph("channel").n
     images, _ = held_out()
     assert Page(ng.render(network("mlp"), inputs=images[:1])).data["flows"] == "computed"
+
+
+def test_canvas_modules_of_more_edges_than_a_page_holds_are_their_own_graph(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = np.kron(np.eye(2), np.ones((3, 3)))
+    found = ng.modules(ng.Graph.from_matrices([block, block]), runs=1)
+    whole = Page(ng.render(found))
+    assert (whole.data["count"], whole.data["notes"][0][-53:]) == (
+        18,
+        "stability unknown: one run has nothing to agree with.",
+    )
+    monkeypatch.setattr("netgraph.render.canvas.subject.WHOLE", 35)
+    merged = Page(ng.render(found))
+    assert merged.data["count"] == found.graph().n == 6
+    assert (merged.data["ribbons"], merged.data["notes"][0]) == (True, whole.data["notes"][0])
+    assert ng.render(found, backend="pyvis").vertices == 6
 
 
 def test_canvas_explicit_network_wins_and_stays_with_a_changed_graph() -> None:
