@@ -35,4 +35,4 @@ def test_demo_notebook_is_kept_with_its_output_small_and_clean(path: Path) -> No
 
 
 def test_demo_there_are_notebooks() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["first_steps.ipynb"]
+    assert [path.name for path in NOTEBOOKS] == ["first_steps.ipynb", "modules.ipynb"]
