@@ -33,24 +33,32 @@ def agreement(stability: float) -> str:
 def beyond_chance(p: Mapping[str, float]) -> str:
     """Whether there is any structure that chance does not explain: from the p-value under every null.
 
-    >>> beyond_chance({"shuffle": 0.01, "strength": 0.01})
-    'yes: more modular than every null (shuffle, strength)'
-    >>> beyond_chance({"shuffle": 0.01, "strength": 0.4})
-    'in part: more modular than shuffle, not than strength: what strength keeps may be all there is'
+    The null "residual", which keeps what strengths explain, decides where it was asked: the others can be beaten, and
+    left unbeaten, by unequal strengths alone.
+
+    >>> beyond_chance({"residual": 0.01, "shuffle": 0.01})
+    'yes: more modular than strengths explain (residual), and than shuffle'
+    >>> beyond_chance({"residual": 0.01, "shuffle": 0.9})
+    'yes: more modular than strengths explain (residual); shuffle, which unequal strengths mislead, does not see it'
+    >>> beyond_chance({"residual": 0.4, "shuffle": 0.01})
+    'not shown: more modular than shuffle, not than residual: unequal strengths may be all there is'
     >>> beyond_chance({"shuffle": 0.3})
-    'no: no null is left behind (p below 0.05), so do not read these modules as structure'
+    'no: chance makes graphs as modular (shuffle), so do not read these modules as structure'
+    >>> beyond_chance({"shuffle": 0.01})
+    'not shown: more modular than shuffle, which unequal strengths can bring about: ask the null residual'
     """
-    beaten = [name for name, value in p.items() if value <= ALPHA]
-    left = [name for name in p if name not in beaten]
+    beaten = [name for name, value in p.items() if value <= ALPHA and name != "residual"]
+    left = [name for name in p if name not in beaten and name != "residual"]
+    if p.get("residual", 1.0) <= ALPHA:
+        also = f", and than {', '.join(beaten)}" if beaten else ""
+        unseen = f"; {', '.join(left)}, which unequal strengths mislead, does not see it" if left else ""
+        return f"yes: more modular than strengths explain (residual){also}{unseen}"
     if not beaten:
-        return "no: no null is left behind (p below 0.05), so do not read these modules as structure"
-    if not left:
-        return f"yes: more modular than every null ({', '.join(beaten)})"
-    others = ", ".join(left)
-    keeps = "keeps" if len(left) == 1 else "keep"
-    return (
-        f"in part: more modular than {', '.join(beaten)}, not than {others}: what {others} {keeps} may be all there is"
-    )
+        return f"no: chance makes graphs as modular ({', '.join(p)}), so do not read these modules as structure"
+    seen = f"not shown: more modular than {', '.join(beaten)}"
+    if "residual" in p:
+        return f"{seen}, not than residual: unequal strengths may be all there is"
+    return f"{seen}, which unequal strengths can bring about: ask the null residual"
 
 
 def recognised(accuracy: float, false_positive_rate: float, members: int, others: int) -> tuple[int, int]:

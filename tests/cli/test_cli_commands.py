@@ -158,7 +158,7 @@ def test_cli_modules_beside_chance(exported: Path, cli: Cli) -> None:
     asked = ["modules", exported, "--runs", 2, "--samples", 3]
     rows = cli(*asked, "--json").json["significance"]
     assert {row["null"] for row in rows} == {"shuffle", "shuffle_nonzero", "strength", "residual"}
-    assert "beyond chance: no" in cli(*asked).out  # 3 graphs of chance cannot say p < 0.05
+    assert "beyond chance: no:" in cli(*asked).out  # 3 graphs of chance cannot say p < 0.05
 
 
 def test_cli_modules_of_checkpoints_are_one_table_and_one_plot(net: ng.Network, cli: Cli, tmp_path: Path) -> None:
