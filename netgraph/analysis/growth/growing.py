@@ -77,7 +77,7 @@ class Growth:
 def growth(
     graphs: Mapping[str, Graph] | Iterable[tuple[str, Graph]],
     method: str = "layered",
-    null: str = "shuffle",
+    null: str = "residual",
     samples: int = 10,
     runs: int = 5,
     weight: str = "weight",
