@@ -87,16 +87,21 @@ def heading(graph: Graph, layer: Layer) -> tuple[str, str]:
 
 def _held(graph: Graph, layer: Layer) -> str:
     """How many channels or units of how many: a part of a graph, such as a circuit, does not hold them all."""
-    at_a_position = layer.size > 0 and "," in text(graph.ids[layer.start]).rsplit(":", 1)[-1]
-    channels = len(layer.shape) > 1 and not at_a_position and layer.size <= layer.shape[0]
+    positions = at_positions(graph, layer)
+    channels = len(layer.shape) > 1 and not positions and layer.size <= layer.shape[0]
     whole = layer.size
     if graph.meta.get("granularity") in ("channel", "unit"):  # of tokens the channel axis, so the whole, is not known
-        if at_a_position or len(layer.shape) == 1:
+        if positions or len(layer.shape) == 1:
             whole = math.prod(layer.shape)
         elif channels and layer.kind == "conv":
             whole = layer.shape[0]
     held = f"{layer.size:,} of {whole:,}" if layer.size < whole else f"{layer.size:,}"
     return f"{held} {'channel' if channels else 'unit'}{'' if max(layer.size, whole) == 1 else 's'}"
+
+
+def at_positions(graph: Graph, layer: Layer) -> bool:
+    """Whether a layer's vertices stand at positions (pixels, units of a feature map), also where few are left."""
+    return layer.size > 0 and "," in text(graph.ids[layer.start]).rsplit(":", 1)[-1]
 
 
 AGREEMENT = (

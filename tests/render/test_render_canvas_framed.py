@@ -197,3 +197,12 @@ def test_canvas_a_circuit_tells_its_evidence_and_no_sum_that_it_lacks() -> None:
     frame = Page(ng.render(mlp.graph)).samples[0]["frames"][0]
     assert frame["value"] == pytest.approx(mlp.whole.meta["target_value"])
     assert frame["constant"] is None  # most of the pixels are not there
+
+
+def test_canvas_pixels_of_a_circuit_are_no_channels() -> None:
+    """Some of the 64 pixels of a flattened 1 × 8 × 8 image; the CNN's one input channel stays one."""
+    images, labels = held_out()
+    for name, expected in (("mlp", False), ("cnn", True)):
+        circuit = ng.circuit(network(name), images[:60], labels[:60], target=3, edges=40)
+        layer = Page(ng.render(circuit)).layers[0]
+        assert (layer["name"], layer["channels"]) == ("input", expected)

@@ -122,6 +122,7 @@ def _layer(graph: Graph, layer: Layer, cell: float, image: bool, labels: list[st
         "grid": list(layer.grid),
         "channels": len(layer.shape) > 2
         and len(layer.grid) == 1
+        and not wording.at_positions(graph, layer)
         and (layer.size == layer.shape[0] or graph.meta.get("granularity") == "channel"),
         "cell": cell,
         "image": image and layer.size > 1,
