@@ -51,7 +51,8 @@ def beyond_chance(p: Mapping[str, float]) -> str:
     left = [name for name in p if name not in beaten and name != "residual"]
     if p.get("residual", 1.0) <= ALPHA:
         also = f", and than {', '.join(beaten)}" if beaten else ""
-        unseen = f"; {', '.join(left)}, which unequal strengths mislead, does not see it" if left else ""
+        see = "do not see it" if len(left) > 1 else "does not see it"
+        unseen = f"; {', '.join(left)}, which unequal strengths mislead, {see}" if left else ""
         return f"yes: more modular than strengths explain (residual){also}{unseen}"
     if not beaten:
         return f"no: chance makes graphs as modular ({', '.join(p)}), so do not read these modules as structure"

@@ -93,9 +93,14 @@ def same(found: list[np.ndarray], expected: list[np.ndarray], tolerance: float =
 TARGETS = [(1, logit(1)), (("centred", 2), centred(2))]
 
 
-@pytest.mark.parametrize("name", list(CHAINS))
-@pytest.mark.parametrize("corrupted", CORRUPTED)
-@pytest.mark.parametrize(("target", "by_hand"), TARGETS)
+def everywhere(test: Any) -> Any:
+    """Every network, corruption and target."""
+    test = pytest.mark.parametrize(("target", "by_hand"), TARGETS)(test)
+    test = pytest.mark.parametrize("corrupted", CORRUPTED)(test)
+    return pytest.mark.parametrize("name", list(CHAINS))(test)
+
+
+@everywhere
 def test_network_scores_eap_is_the_slope_along_the_edges_mask(
     name: str, corrupted: str, target: Any, by_hand: Target
 ) -> None:
@@ -105,9 +110,7 @@ def test_network_scores_eap_is_the_slope_along_the_edges_mask(
     same(blocks(graph, "abs_score"), case.hand.eap(case.x, case.base, by_hand, absolute=True))
 
 
-@pytest.mark.parametrize("name", list(CHAINS))
-@pytest.mark.parametrize("corrupted", CORRUPTED)
-@pytest.mark.parametrize(("target", "by_hand"), TARGETS)
+@everywhere
 def test_network_scores_mask_ig_is_the_mean_slope_along_masks(
     name: str, corrupted: str, target: Any, by_hand: Target
 ) -> None:
